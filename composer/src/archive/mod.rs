@@ -1,0 +1,1 @@
+//! Debian's archive: signed indices, mirrors, the solver, downloads.

@@ -1,0 +1,1 @@
+//! The engines: a tree and a lock become layers.

@@ -1,0 +1,1 @@
+//! The medium: layers, kernel and initrd become a hybrid ISO.

@@ -1,0 +1,115 @@
+//! What a lock file holds. It is TOML, one table a package, so that a change reads well in a diff.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// The format's number; a lock of another format is refused.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    pub format: u32,
+    /// The digest of the `ImageSpec` that this was made for.
+    pub spec: Digest,
+    /// Digests of the spec's parts by name, so that a stale lock can say what changed.
+    pub parts: BTreeMap<String, Digest>,
+    /// SOURCE_DATE_EPOCH: seconds since 1970; no byte of the image is younger.
+    pub epoch: u64,
+    /// After the first build: what came out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Outputs>,
+    /// Users and groups that packages made, by number; later builds keep them.
+    #[serde(default)]
+    pub ids: Ids,
+    /// The archives' signed states that the versions were taken from.
+    #[serde(rename = "archive", default)]
+    pub archives: Vec<LockedArchive>,
+    /// The target's packages, sorted by name, the runtime's own included.
+    #[serde(rename = "package", default)]
+    pub packages: Vec<LockedPackage>,
+    /// The tools tree's packages, sorted by name.
+    #[serde(rename = "tool", default)]
+    pub tools: Vec<LockedPackage>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ids {
+    #[serde(default)]
+    pub users: BTreeMap<String, u32>,
+    #[serde(default)]
+    pub groups: BTreeMap<String, u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedArchive {
+    /// `ArchiveSpec::name`.
+    pub name: String,
+    pub suite: String,
+    /// The Release file's Date, seconds since 1970.
+    pub date: u64,
+    /// The SHA-256 of InRelease.
+    pub sha256: Digest,
+    /// Fingerprints of the keys that signed it, upper-case hexadecimal.
+    pub signed_by: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedPackage {
+    pub name: String,
+    pub version: String,
+    /// `amd64` or `all`.
+    pub architecture: String,
+    /// Which layer it belongs to; tools have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<PackageLayer>,
+    /// `ArchiveSpec::name`, or `runtime` for our own.
+    pub archive: String,
+    /// The path below the archive's root (`pool/main/…`), or the file name for our own.
+    pub filename: String,
+    /// Bytes of the .deb.
+    pub size: u64,
+    pub sha256: Digest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageLayer {
+    /// Essential: unpacked and configured first, all the rest rely on it.
+    Essential,
+    Base,
+    Packages,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outputs {
+    /// The ISO.
+    pub iso: Output,
+    pub kernel: Digest,
+    pub initrd: Digest,
+    /// Bottom first: base, packages, files.
+    #[serde(rename = "layer")]
+    pub layers: Vec<LayerOutput>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    pub sha256: Digest,
+    pub size: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerOutput {
+    pub name: String,
+    pub sha256: Digest,
+    pub size: u64,
+}

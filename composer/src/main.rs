@@ -1,0 +1,6 @@
+//! The program: everything is in the library.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    borg_compose::cli::main()
+}

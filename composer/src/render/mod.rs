@@ -1,0 +1,1 @@
+//! The spec, rendered: a live-build config tree in memory.

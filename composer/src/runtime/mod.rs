@@ -1,0 +1,1 @@
+//! The runtime crates, built and packed as .deb.

@@ -1,0 +1,5 @@
+//! The image, with everything decided.
+
+pub mod types;
+
+pub use types::ImageSpec;

@@ -1,0 +1,184 @@
+//! All that is kept between runs: content by digest, records by key, locks by name.
+//!
+//! Layout below the root (`$BORG_STORE`): `objects/<2>/<digest>` (content, read-only), `records/<kind>/<key>.json`
+//! (key -> what came out), `trees/<kind>/<key>/` (unpacked: the tools tree), `locks/`, `tmp/`, `logs/`.
+//! Nothing is ever half-written: content goes to `tmp/`, is synced and renamed.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+
+use crate::error::{IoContext, Result};
+use crate::{Digest, Error};
+
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// A lock that other processes respect; released when dropped, or when the process dies.
+#[derive(Debug)]
+pub struct Guard(#[allow(dead_code)] Flock<File>);
+
+impl Store {
+    /// Opens the store at `root`, making its folders.
+    pub fn open(root: &Path) -> Result<Self> {
+        for folder in ["objects", "records", "trees", "locks", "tmp", "logs"] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).at("create", &path)?;
+        }
+        let root = root.canonicalize().at("open", root)?;
+        Ok(Store { root })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where content with this digest lies, whether or not it is there.
+    pub fn object(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.root.join("objects").join(&name[..2]).join(name)
+    }
+
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.object(digest).is_file()
+    }
+
+    /// A file to write content into before [`Store::adopt`] gives it its name.
+    pub fn temporary(&self) -> Result<NamedTempFile> {
+        let folder = self.root.join("tmp");
+        NamedTempFile::new_in(&folder).at("create a file in", &folder)
+    }
+
+    /// A folder that goes when it is dropped.
+    pub fn temporary_folder(&self) -> Result<tempfile::TempDir> {
+        let folder = self.root.join("tmp");
+        tempfile::tempdir_in(&folder).at("create a folder in", &folder)
+    }
+
+    /// Moves a finished temporary file to its place. The caller has computed `digest` over the very bytes written.
+    pub fn adopt(&self, file: NamedTempFile, digest: &Digest) -> Result<PathBuf> {
+        let path = self.object(digest);
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).at("create", folder)?;
+        file.as_file().sync_all().at("write", file.path())?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o444);
+        file.as_file().set_permissions(mode).at("write", file.path())?;
+        file.persist(&path).map_err(|e| Error::host(format!("cannot write {}", path.display())).because(&e))?;
+        Ok(path)
+    }
+
+    pub fn insert(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        if !self.contains(&digest) {
+            let mut file = self.temporary()?;
+            file.write_all(bytes).at("write", file.path())?;
+            self.adopt(file, &digest)?;
+        }
+        Ok(digest)
+    }
+
+    /// Reads content and checks it against its name; what does not match is set aside and reported as absent.
+    pub fn read(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let path = self.object(digest);
+        let mut bytes = Vec::new();
+        match File::open(&path) {
+            Ok(mut file) => file.read_to_end(&mut bytes).at("read", &path)?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e).at("open", &path),
+        };
+        if Digest::of(&bytes) == *digest {
+            return Ok(Some(bytes));
+        }
+        self.discard(digest)?;
+        Ok(None)
+    }
+
+    /// True if the object is there and hashes to its name; a corrupted one is removed.
+    pub fn verify(&self, digest: &Digest) -> Result<bool> {
+        let path = self.object(digest);
+        let Ok(file) = File::open(&path) else { return Ok(false) };
+        if Digest::of_reader(file).at("read", &path)? == *digest {
+            return Ok(true);
+        }
+        self.discard(digest)?;
+        Ok(false)
+    }
+
+    /// Removes an object, if it is there.
+    pub fn discard(&self, digest: &Digest) -> Result<()> {
+        remove_if_there(&self.object(digest))
+    }
+
+    fn record_path(&self, kind: &str, key: &str) -> PathBuf {
+        self.root.join("records").join(kind).join(format!("{key}.json"))
+    }
+
+    /// The record of `kind` under `key`; one that cannot be parsed counts as absent.
+    pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &str) -> Result<Option<T>> {
+        let path = self.record_path(kind, key);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e).at("read", &path),
+        }
+    }
+
+    pub fn put_record<T: Serialize>(&self, kind: &str, key: &str, value: &T) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|e| Error::internal(format!("cannot write a record of kind {kind}")).because(&e))?;
+        self.write_atomically(&self.record_path(kind, key), &bytes)
+    }
+
+    /// Writes a file whole or not at all: temporary name, sync, rename.
+    pub fn write_atomically(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        write_atomically(path, bytes)
+    }
+
+    /// Where an unpacked tree of `kind` lies, whether or not it is there.
+    pub fn tree(&self, kind: &str, key: &str) -> PathBuf {
+        self.root.join("trees").join(kind).join(key)
+    }
+
+    /// Waits for the lock `name`, so that of two builds that need the same thing one makes it and the other reuses it.
+    pub fn lock(&self, name: &str) -> Result<Guard> {
+        let path = self.root.join("locks").join(name);
+        let file = File::options().create(true).append(true).open(&path).at("create", &path)?;
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map(Guard)
+            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))
+    }
+
+    pub fn log_path(&self, name: &str) -> PathBuf {
+        self.root.join("logs").join(name)
+    }
+}
+
+/// Writes a file whole or not at all, beside its final place.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).at("create", folder)?;
+    let mut file = NamedTempFile::new_in(folder).at("create a file in", folder)?;
+    file.write_all(bytes).at("write", path)?;
+    file.as_file().sync_all().at("write", path)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode).at("write", path)?;
+    file.persist(path).map_err(|e| Error::host(format!("cannot write {}", path.display())).because(&e))?;
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).at("remove", path),
+        _ => Ok(()),
+    }
+}
