@@ -1,1 +1,4 @@
 //! Debian's archive: signed indices, mirrors, the solver, downloads.
+
+pub mod control;
+pub mod deb;

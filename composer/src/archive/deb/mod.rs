@@ -1,0 +1,75 @@
+//! Reads .deb files: an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`.
+
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use super::control::{Paragraph, paragraphs};
+use crate::error::{Error, IoContext, Result};
+
+pub use unpack::unpack;
+
+/// Larger control members than this are no control members.
+const CONTROL_LIMIT: u64 = 64 << 20;
+
+/// The control file of a .deb.
+pub fn control(deb: &Path) -> Result<Paragraph> {
+    let file = File::open(deb).at("open", deb)?;
+    control_of(BufReader::new(file)).map_err(|e| broken(deb, &e))
+}
+
+/// The control file of a .deb that is read from `reader`.
+pub fn control_of(reader: impl Read) -> io::Result<Paragraph> {
+    with_member(reader, "control.tar", |tar| {
+        let mut archive = tar::Archive::new(tar.take(CONTROL_LIMIT));
+        for entry in archive.entries()? {
+            let entry = entry?;
+            let path = entry.path()?;
+            if path.strip_prefix(".").unwrap_or(&path) == Path::new("control") {
+                let mut text = String::new();
+                entry.take(CONTROL_LIMIT).read_to_string(&mut text)?;
+                return paragraphs(&text).into_iter().next().ok_or_else(|| invalid("an empty control file"));
+            }
+        }
+        Err(invalid("no control file"))
+    })
+}
+
+/// Hands the decompressed data.tar of a .deb to `take`.
+pub fn data_tar<T>(reader: impl Read, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    with_member(reader, "data.tar", take)
+}
+
+fn with_member<T>(reader: impl Read, stem: &str, take: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    let mut archive = ar::Archive::new(reader);
+    while let Some(member) = archive.next_entry() {
+        let member = member?;
+        let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
+        let Some(suffix) = name.trim_end_matches('/').strip_prefix(stem) else { continue };
+        return take(&mut *decompressor(suffix, member)?);
+    }
+    Err(invalid(&format!("no member {stem}")))
+}
+
+fn decompressor<'a>(suffix: &str, member: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let input = BufReader::with_capacity(256 << 10, member);
+    Ok(match suffix {
+        ".xz" => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
+        ".zst" => Box::new(zstd::stream::read::Decoder::with_buffer(input)?),
+        ".gz" => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        "" => Box::new(input),
+        other => return Err(invalid(&format!("compressed as `{other}`, which is not known"))),
+    })
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
+}
+
+fn broken(deb: &Path, cause: &io::Error) -> Error {
+    Error::package(format!("cannot read the package {}", deb.display())).because(cause)
+}
