@@ -1,1 +1,20 @@
 //! The tools tree and the namespaces in which every tool runs; the only module that starts processes.
+//!
+//! A piece of work runs in a worker: this program again, in mount, PID, IPC, UTS and (unless asked for) network
+//! namespaces of its own, with the tools tree as its root. Mounts and processes die with the worker, and the worker
+//! dies with its parent, whatever kills it.
+
+pub mod namespaces;
+pub mod process;
+pub mod tools;
+pub mod worker;
+
+pub use namespaces::Setup;
+pub use process::Run;
+pub use tools::Tools;
+pub use worker::{Voice, Worker};
+
+/// Where the store is seen from inside a worker.
+pub const STORE: &str = "/store";
+/// A scratch file system, gone when the worker ends.
+pub const WORK: &str = "/work";

@@ -1,0 +1,112 @@
+//! What the native engine is asked for and what it answers: plain data, sent to a worker and back.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+use crate::lock::types::Ids;
+use crate::profile::types::Compression;
+use crate::tree::Tree;
+
+/// The system below the profile's files: the base and packages layers, the kernel and the initrd.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SystemJob {
+    /// Seconds since 1970; no time stamp is younger.
+    pub epoch: u64,
+    pub compression: Compression,
+    /// The log file, as seen inside the worker.
+    pub log: PathBuf,
+    pub base: Step<BaseInput>,
+    pub packages: Step<PackagesInput>,
+    pub initrd: Option<InitrdInput>,
+}
+
+/// Make a layer, or use one that is in the store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Step<T> {
+    Make(T),
+    Reuse(Digest),
+}
+
+/// A .deb in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deb {
+    pub name: String,
+    pub sha256: Digest,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BaseInput {
+    /// Unpacked before dpkg can run in the target, in this order.
+    pub essential: Vec<Deb>,
+    pub others: Vec<Deb>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PackagesInput {
+    pub debs: Vec<Deb>,
+    /// Unit files and preset policy.
+    pub units: Tree,
+    /// Programs to run in the target after the packages: argument vectors.
+    pub commands: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InitrdInput {
+    /// The profile's files that go into the initrd.
+    pub files: Tree,
+}
+
+/// What came out; absent where something was reused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Built {
+    pub base: Option<LayerRecord>,
+    pub packages: Option<LayerRecord>,
+    pub boot: Option<BootRecord>,
+}
+
+/// A layer in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerRecord {
+    pub digest: Digest,
+    /// Bytes of the squashfs.
+    pub size: u64,
+    /// The account files as they are with this layer on top.
+    pub accounts: AccountFiles,
+}
+
+/// `/etc/passwd` and its companions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFiles {
+    pub passwd: String,
+    pub group: String,
+    pub shadow: String,
+    pub gshadow: String,
+}
+
+impl AccountFiles {
+    /// System users and groups by number.
+    pub fn ids(&self) -> Ids {
+        Ids { users: numbers(&self.passwd), groups: numbers(&self.group) }
+    }
+}
+
+fn numbers(text: &str) -> std::collections::BTreeMap<String, u32> {
+    let entry = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let id: u32 = fields.nth(1)?.parse().ok()?;
+        (100..1000).contains(&id).then(|| (name.to_owned(), id))
+    };
+    text.lines().filter_map(entry).collect()
+}
+
+/// Kernel and initrd in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootRecord {
+    /// `uname -r`.
+    pub version: String,
+    pub kernel: Digest,
+    pub initrd: Digest,
+}

@@ -1,0 +1,79 @@
+//! Installing packages with dpkg: one unpack, one configure.
+
+use std::fs;
+use std::path::Path;
+
+use crate::engine::job::Deb;
+use crate::engine::native::target::Target;
+use crate::error::{IoContext, Result};
+use crate::store::Store;
+use crate::{Error, archive, workshop};
+
+/// The folders and files that dpkg wants to find.
+const ADMIN_FOLDERS: [&str; 4] = ["info", "updates", "triggers", "alternatives"];
+
+/// Unpacks the essential packages so that maintainer scripts find a shell; dpkg installs them properly afterwards.
+pub fn bootstrap(root: &Path, essential: &[Deb], store: &Store) -> Result<()> {
+    workshop::tools::merge_usr(root)?;
+    for deb in essential {
+        archive::deb::unpack(&store.object(&deb.sha256), root)?;
+    }
+    let admin = root.join("var/lib/dpkg");
+    for folder in ADMIN_FOLDERS {
+        let path = admin.join(folder);
+        fs::create_dir_all(&path).at("create", &path)?;
+    }
+    for file in ["status", "available"] {
+        let path = admin.join(file);
+        fs::write(&path, "").at("write", &path)?;
+    }
+    Ok(())
+}
+
+/// Unpacks all, then configures all. Pre-Depends are met by order of names only, which the one configure run makes good:
+/// the scripts that need them configured are those of essential packages, whose files are already there.
+pub fn install(target: &Target, debs: &[&Deb], store: &Store) -> Result<()> {
+    if debs.is_empty() {
+        return Ok(());
+    }
+    let paths = in_order(debs).into_iter().map(|d| store.object(&d.sha256).into_os_string());
+    dpkg(target).arg("--unpack").args(paths).run().map_err(|e| name_package(e, "unpack"))?;
+    // The initrd is made once, at the end, whatever the packages' triggers ask for.
+    let mask = target.mask("usr/sbin/update-initramfs")?;
+    let configured = dpkg(target).args(["--configure", "-a"]).run().map_err(|e| name_package(e, "configure"));
+    if let Some(mask) = mask {
+        mask.lift()?;
+    }
+    configured
+}
+
+/// By name, but first those whose preinst makes what the others' rely on: the root's folders and /etc/passwd.
+fn in_order<'a>(debs: &[&'a Deb]) -> Vec<&'a Deb> {
+    let mut sorted: Vec<&Deb> = debs.to_vec();
+    let rank = |name: &str| ["base-files", "base-passwd"].iter().position(|n| *n == name).unwrap_or(2);
+    sorted.sort_by(|a, b| (rank(&a.name), &a.name).cmp(&(rank(&b.name), &b.name)));
+    sorted
+}
+
+fn dpkg(target: &Target) -> crate::workshop::Run {
+    let root = format!("--root={}", target.root.display());
+    target.tool("dpkg").arg(root).args([
+        "--force-unsafe-io",
+        "--force-depends",
+        "--force-confdef",
+        "--force-confold",
+        "--no-pager",
+    ])
+}
+
+fn name_package(error: Error, deed: &str) -> Error {
+    let named = error.causes().iter().find_map(|text| {
+        text.lines().find_map(|l| l.strip_prefix("dpkg: error processing ").map(|rest| rest.trim_end_matches(':').to_owned()))
+    });
+    let message = match named {
+        Some(package) => format!("cannot {deed} {package}"),
+        None => format!("dpkg could not {deed} the packages"),
+    };
+    let causes = error.causes().to_vec();
+    causes.into_iter().fold(Error::package(message), Error::detail)
+}

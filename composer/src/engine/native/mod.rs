@@ -1,0 +1,137 @@
+//! The native engine's work, done inside a worker: dpkg unpacks and configures on a scratch file system, and layers are
+//! packed straight from there.
+
+mod account_ids;
+mod clean;
+mod dpkg;
+mod initrd;
+pub mod pack;
+pub mod squash;
+mod target;
+
+use std::path::{Path, PathBuf};
+
+use crate::engine::job::{AccountFiles, BaseInput, BootRecord, Built, LayerRecord, PackagesInput, Step, SystemJob};
+use crate::error::{IoContext, Result};
+use crate::store::Store;
+use crate::workshop::{self, Voice, namespaces};
+use crate::{Digest, Error};
+use target::Target;
+
+/// Makes what the job asks for.
+pub fn build(job: &SystemJob) -> Result<Built> {
+    let store = Store::open(Path::new(workshop::STORE))?;
+    let work = Path::new(workshop::WORK);
+    let context = Context { job, store: &store };
+    std::thread::scope(|scope| {
+        let base_folder = work.join("base");
+        let base_accounts = context.base(&base_folder)?;
+        let base = base_accounts.map(|accounts| {
+            let folder = base_folder.clone();
+            scope.spawn(move || context.squash(&folder, accounts))
+        });
+
+        let packages_folder = work.join("packages");
+        let packages_accounts = context.packages(&base_folder, &packages_folder)?;
+        let packages = packages_accounts.map(|accounts| {
+            let folder = packages_folder.clone();
+            scope.spawn(move || context.squash(&folder, accounts))
+        });
+
+        let boot = context.boot(&[packages_folder.clone(), base_folder.clone()])?;
+        Ok(Built { base: joined(base)?, packages: joined(packages)?, boot })
+    })
+}
+
+fn joined(handle: Option<std::thread::ScopedJoinHandle<'_, Result<LayerRecord>>>) -> Result<Option<LayerRecord>> {
+    handle.map(|h| h.join().unwrap_or_else(|_| Err(Error::internal("packing a layer failed")))).transpose()
+}
+
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    job: &'a SystemJob,
+    store: &'a Store,
+}
+
+impl Context<'_> {
+    /// Leaves the base system in `folder`; answers with its accounts if the layer has to be packed.
+    fn base(&self, folder: &Path) -> Result<Option<AccountFiles>> {
+        match &self.job.base {
+            Step::Reuse(digest) => self.unsquash(digest, folder).map(|()| None),
+            Step::Make(input) => self.make_base(input, folder).map(Some),
+        }
+    }
+
+    fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<AccountFiles> {
+        std::fs::create_dir_all(folder).at("create", folder)?;
+        Voice.say("base", &format!("{} packages", input.essential.len() + input.others.len()));
+        dpkg::bootstrap(folder, &input.essential, self.store)?;
+        let target = Target::enter(folder, self.job)?;
+        let all: Vec<_> = input.essential.iter().chain(&input.others).collect();
+        dpkg::install(&target, &all, self.store)?;
+        target.leave()?;
+        clean::clean(folder)?;
+        accounts(folder)
+    }
+
+    /// Leaves what the packages layer adds in `upper`; answers with its accounts if the layer has to be packed.
+    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<AccountFiles>> {
+        match &self.job.packages {
+            Step::Reuse(digest) => self.unsquash(digest, upper).map(|()| None),
+            Step::Make(input) => self.make_packages(input, base, upper).map(Some),
+        }
+    }
+
+    fn make_packages(&self, input: &PackagesInput, base: &Path, upper: &Path) -> Result<AccountFiles> {
+        Voice.say("packages", &format!("{} packages", input.debs.len()));
+        let merged = overlay("packages", &[base.to_owned()], upper)?;
+        let target = Target::enter(&merged, self.job)?;
+        dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), self.store)?;
+        pack::write_tree(&input.units, &merged, self.job.epoch)?;
+        for command in &input.commands {
+            target.run(command)?;
+        }
+        target.run(&["systemctl".into(), "preset-all".into()])?;
+        target.leave()?;
+        clean::clean(&merged)?;
+        let accounts = accounts(&merged)?;
+        namespaces::detach(&merged)?;
+        Ok(accounts)
+    }
+
+    /// Makes kernel and initrd artefacts from the layers given top first.
+    fn boot(&self, layers: &[PathBuf]) -> Result<Option<BootRecord>> {
+        let Some(input) = &self.job.initrd else { return Ok(None) };
+        let merged = overlay("initrd", layers, &Path::new(workshop::WORK).join("initrd-upper"))?;
+        pack::write_tree(&input.files, &merged, self.job.epoch)?;
+        let target = Target::enter(&merged, self.job)?;
+        let record = initrd::make(&target, &merged, self.store)?;
+        target.leave()?;
+        namespaces::detach(&merged)?;
+        Ok(Some(record))
+    }
+
+    fn squash(&self, folder: &Path, accounts: AccountFiles) -> Result<LayerRecord> {
+        let (digest, size) = squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
+        Ok(LayerRecord { digest, size, accounts })
+    }
+
+    fn unsquash(&self, digest: &Digest, folder: &Path) -> Result<()> {
+        squash::unsquash(&self.store.object(digest), folder, &self.job.log)
+    }
+}
+
+fn overlay(name: &str, lower: &[PathBuf], upper: &Path) -> Result<PathBuf> {
+    let work = Path::new(workshop::WORK);
+    let at = work.join(format!("{name}-merged"));
+    namespaces::overlay(lower, upper, &work.join(format!("{name}-work")), &at)?;
+    Ok(at)
+}
+
+fn accounts(root: &Path) -> Result<AccountFiles> {
+    let read = |name: &str| {
+        let path = root.join("etc").join(name);
+        std::fs::read_to_string(&path).at("read", &path)
+    };
+    Ok(AccountFiles { passwd: read("passwd")?, group: read("group")?, shadow: read("shadow")?, gshadow: read("gshadow")? })
+}

@@ -1,0 +1,65 @@
+//! Packing a tar stream into a squashfs, and back.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use crate::engine::native::pack;
+use crate::error::{IoContext, Result};
+use crate::profile::types::Compression;
+use crate::store::Store;
+use crate::workshop::Run;
+use crate::{Digest, Error};
+
+/// Bytes between the packer and sqfstar.
+const BUFFER: usize = 1 << 20;
+
+/// Packs a folder into the store; answers with digest and size.
+pub fn squash_folder(folder: &Path, epoch: u64, compression: Compression, store: &Store, log: &Path) -> Result<(Digest, u64)> {
+    squash(epoch, compression, store, log, |sink| pack::pack(folder, epoch, sink))
+}
+
+/// Packs whatever `write` streams as tar.
+pub fn squash(
+    epoch: u64,
+    compression: Compression,
+    store: &Store,
+    log: &Path,
+    write: impl FnOnce(BufWriter<std::io::PipeWriter>) -> Result<()> + Send,
+) -> Result<(Digest, u64)> {
+    let out = store.temporary()?;
+    let (reader, writer) = std::io::pipe().at("make", Path::new("a pipe"))?;
+    let run = sqfstar(out.path(), epoch, compression, log);
+    std::thread::scope(|scope| {
+        let packing = scope.spawn(move || write(BufWriter::with_capacity(BUFFER, writer)));
+        let squashed = run.run_with_stdin(File::from(std::os::fd::OwnedFd::from(reader)));
+        let packed = packing.join().unwrap_or_else(|_| Err(Error::internal("packing a layer failed")));
+        // When sqfstar dies first the packer sees a broken pipe: its own words are the better ones.
+        squashed.and(packed)
+    })?;
+    let file = File::open(out.path()).at("open", out.path())?;
+    let size = file.metadata().at("read", out.path())?.len();
+    let digest = Digest::of_reader(file).at("read", out.path())?;
+    store.adopt(out, &digest)?;
+    Ok((digest, size))
+}
+
+fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path) -> Run {
+    let compressor: &[&str] = match compression {
+        Compression::Zstd => &["-comp", "zstd", "-Xcompression-level", "9"],
+        Compression::Fast => &["-comp", "zstd", "-Xcompression-level", "3"],
+        Compression::Xz => &["-comp", "xz", "-Xbcj", "x86"],
+    };
+    Run::new("sqfstar")
+        .args(compressor)
+        .args(["-b", "1M", "-reproducible", "-exit-on-error", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0"])
+        .args(["-no-progress", "-quiet"])
+        .arg(out)
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .log(log)
+}
+
+/// Unpacks a layer, with its whiteouts and opaque folders, into a new folder.
+pub fn unsquash(image: &Path, folder: &Path, log: &Path) -> Result<()> {
+    Run::new("unsquashfs").args(["-no-progress", "-quiet", "-f", "-d"]).arg(folder).arg(image).log(log).run()
+}

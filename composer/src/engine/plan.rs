@@ -1,0 +1,1 @@
+//! Which layers are made anew, and why.

@@ -1,0 +1,162 @@
+//! Assembling the ISO: everything is grafted from the store by xorriso, nothing is copied.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::job::{BootRecord, LayerRecord};
+use crate::engine::native::squash;
+use crate::error::{IoContext, Result};
+use crate::image::{boot_files, menu};
+use crate::profile::types::Compression;
+use crate::store::Store;
+use crate::tree::Tree;
+use crate::workshop::{self, Run, Voice};
+use crate::{Digest, Error};
+
+/// The last steps of a build: the files layer, and the medium around all layers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MediumJob {
+    pub epoch: u64,
+    pub compression: Compression,
+    pub log: PathBuf,
+    pub label: String,
+    /// Bytes that the ISO may have.
+    pub size_limit: u64,
+    /// Base and packages, bottom first.
+    pub lower: Vec<LayerRecord>,
+    pub files: FilesLayer,
+    pub boot: BootRecord,
+    pub grub_cfg: String,
+}
+
+/// The top layer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum FilesLayer {
+    Make(Tree),
+    Reuse(Digest),
+}
+
+/// A finished medium, in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Medium {
+    pub iso: Digest,
+    pub size: u64,
+    /// The files layer: digest and bytes.
+    pub files: (Digest, u64),
+}
+
+/// Does the job inside a worker.
+pub fn make(job: &MediumJob) -> Result<Medium> {
+    let store = Store::open(Path::new(workshop::STORE))?;
+    let files = match &job.files {
+        FilesLayer::Reuse(digest) => *digest,
+        FilesLayer::Make(tree) => {
+            Voice.say("files", "packing the profile's files");
+            squash::squash(job.epoch, job.compression, &store, &job.log, |sink| crate::engine::native::pack::pack_tree(tree, job.epoch, sink))?.0
+        }
+    };
+    let layers: Vec<Digest> = job.lower.iter().map(|l| l.digest).chain([files]).collect();
+    let stage = Stage::prepare(job, &layers, &store)?;
+    stage.check_size(job.size_limit)?;
+    Voice.say("iso", "assembling");
+    let out = store.temporary()?;
+    stage.xorriso(job, out.path())?;
+    let size = fs::metadata(out.path()).at("read", out.path())?.len();
+    let file = fs::File::open(out.path()).at("open", out.path())?;
+    let iso = Digest::of_reader(file).at("read", out.path())?;
+    store.adopt(out, &iso)?;
+    let files_size = fs::metadata(store.object(&files)).at("read", &store.object(&files))?.len();
+    Ok(Medium { iso, size, files: (files, files_size) })
+}
+
+/// What goes onto the medium: path on the ISO and file here.
+struct Stage {
+    grafts: Vec<(String, PathBuf)>,
+    efi: PathBuf,
+    id: Digest,
+}
+
+impl Stage {
+    fn prepare(job: &MediumJob, layers: &[Digest], store: &Store) -> Result<Self> {
+        let folder = Path::new(workshop::WORK).join("medium");
+        fs::create_dir_all(&folder).at("create", &folder)?;
+        let id = Digest::of_value(&(layers, &job.boot, &job.label, &job.grub_cfg, job.epoch));
+        let id_path = format!("/.disk/borg-{}", id.short());
+        let mut stage = Stage { grafts: Vec::new(), efi: boot_files::efi(&folder, &id_path, &id, job.epoch, &job.log)?, id };
+        let mut text = |path: &str, content: String| -> Result<()> {
+            let file = folder.join(path.replace('/', "_"));
+            fs::write(&file, content).at("write", &file)?;
+            stage.grafts.push((path.to_owned(), file));
+            Ok(())
+        };
+        text(&id_path, format!("{id}\n"))?;
+        text("/.disk/info", format!("{} {}\n", job.label, id.short()))?;
+        text("/boot/grub/grub.cfg", job.grub_cfg.clone())?;
+        let names: Vec<String> = (0..layers.len()).map(|i| format!("{i}-{}.squashfs", ["base", "packages", "files"].get(i).unwrap_or(&"more"))).collect();
+        text(&format!("/live/{}.module", menu::MODULE), names.join("\n") + "\n")?;
+        for (name, digest) in names.iter().zip(layers) {
+            stage.grafts.push((format!("/live/{name}"), store.object(digest)));
+        }
+        stage.grafts.push(("/live/vmlinuz".into(), store.object(&job.boot.kernel)));
+        stage.grafts.push(("/live/initrd.img".into(), store.object(&job.boot.initrd)));
+        stage.grafts.push(("/boot/grub/eltorito.img".into(), boot_files::bios(&folder, &id_path, &job.log)?));
+        Ok(stage)
+    }
+
+    /// Foresees the ISO's size, so that nothing too large is ever written.
+    fn check_size(&self, limit: u64) -> Result<()> {
+        let mut bytes = fs::metadata(&self.efi).at("read", &self.efi)?.len() + (1 << 20);
+        for (_, path) in &self.grafts {
+            bytes += fs::metadata(path).at("read", path)?.len().next_multiple_of(2048);
+        }
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(Error::input(format!("the ISO would have {} MB, more than its limit of {} MB", bytes / 1_000_000, limit / 1_000_000))
+            .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))
+    }
+
+    fn xorriso(&self, job: &MediumJob, out: &Path) -> Result<()> {
+        let date = iso_date(job.epoch);
+        let mut run = Run::new("xorriso")
+            .args(["-as", "mkisofs", "-r", "-J", "-joliet-long", "-l", "-iso-level", "3", "-V", &job.label, "-uid", "0", "-gid", "0"])
+            .arg(format!("--modification-date={date}"))
+            .args(["--set_all_file_dates", &date])
+            .args(["--gpt_disk_guid", &guid(&self.id)])
+            .args(["--grub2-mbr", "/usr/lib/grub/i386-pc/boot_hybrid.img", "--protective-msdos-label", "--mbr-force-bootable"])
+            .args(["-partition_cyl_align", "off", "-partition_offset", "16"])
+            .args(["-append_partition", "2", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"])
+            .arg(&self.efi)
+            .args(["-appended_part_as_gpt", "-c", "boot/boot.cat", "-b", "boot/grub/eltorito.img", "-no-emul-boot"])
+            .args(["-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "-eltorito-alt-boot"])
+            .args(["-e", "--interval:appended_partition_2:all::", "-no-emul-boot", "-o"])
+            .arg(out)
+            .arg("-graft-points")
+            .env("SOURCE_DATE_EPOCH", job.epoch.to_string())
+            .log(&job.log);
+        for (name, path) in &self.grafts {
+            run = run.arg(format!("{name}={}", path.display()));
+        }
+        run.run()
+    }
+}
+
+/// `YYYYMMDDhhmmsscc`, as xorriso takes it.
+fn iso_date(epoch: u64) -> String {
+    let seconds = i64::try_from(epoch).unwrap_or(0);
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{}00", time.strftime("%Y%m%d%H%M%S"))
+}
+
+/// A version 4 UUID made from the content's digest.
+fn guid(id: &Digest) -> String {
+    let mut b = [0_u8; 16];
+    b.copy_from_slice(&id.as_bytes()[..16]);
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+    let h = hex::encode(b);
+    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+}

@@ -1,0 +1,172 @@
+//! The worker's view of the file system: a private root made of the tools tree, the store and a scratch space.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{chdir, pivot_root, sethostname};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{IoContext, Result};
+use crate::{Error, workshop};
+
+/// What a worker sees. Paths are the host's until [`build_root`] has run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Setup {
+    /// The unpacked tools tree, bound read-only as the root.
+    pub tools: PathBuf,
+    /// The store, bound at `/store`.
+    pub store: PathBuf,
+    /// An empty folder on the host to mount the new root on.
+    pub mountpoint: PathBuf,
+    /// The scratch space: bytes of tmpfs, or none for a folder of the host.
+    pub scratch: Scratch,
+    /// Further folders or files: host path, path inside, writable.
+    pub binds: Vec<(PathBuf, PathBuf, bool)>,
+    /// Keep the host's network.
+    pub network: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Scratch {
+    /// A tmpfs of at most this many bytes.
+    Memory(u64),
+    /// A folder on the host's disk.
+    Disk(PathBuf),
+}
+
+/// Leaves the host's namespaces; children, the first of which is PID 1, live in the new ones.
+pub fn leave(network: bool) -> Result<()> {
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    if !network {
+        flags |= CloneFlags::CLONE_NEWNET;
+    }
+    unshare(flags).map_err(|e| {
+        Error::host("cannot make namespaces for the build")
+            .because(&e)
+            .help("run as root; in a container, allow it with --privileged or --cap-add SYS_ADMIN. `borg-compose doctor` says more")
+    })
+}
+
+/// Makes the private root and enters it. Nothing of this is seen outside the worker's mount namespace.
+pub fn build_root(setup: &Setup) -> Result<()> {
+    attach(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
+    let root = setup.mountpoint.as_path();
+    // The tree is bound read-only, so mount points that it lacks must come from a layer above it.
+    tmpfs(root, "mode=0755,size=64m")?;
+    for name in ["usr", "etc", "opt"] {
+        let from = setup.tools.join(name);
+        if from.is_dir() {
+            bind(&from, &inside(root, name)?, false)?;
+        }
+    }
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        symlink(format!("usr/{name}"), root.join(name)).at("link", &root.join(name))?;
+    }
+    fs::create_dir_all(root.join("var/lib")).at("create", root)?;
+    bind(&setup.tools.join("var/lib/dpkg-tools"), &inside(root, "var/lib/dpkg-tools")?, false).ok();
+    devices(root)?;
+    attach(Some(Path::new("proc")), &inside(root, "proc")?, Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)?;
+    tmpfs(&inside(root, "tmp")?, "mode=1777")?;
+    tmpfs(&inside(root, "run")?, "mode=0755")?;
+    bind(&setup.store, &inside(root, workshop::STORE)?, true)?;
+    match &setup.scratch {
+        Scratch::Memory(bytes) => tmpfs(&inside(root, workshop::WORK)?, &format!("mode=0755,size={bytes}"))?,
+        Scratch::Disk(folder) => bind(folder, &inside(root, workshop::WORK)?, true)?,
+    }
+    for (from, to, writable) in &setup.binds {
+        bind_any(from, &root.join(to.strip_prefix("/").unwrap_or(to)), *writable)?;
+    }
+    fs::create_dir_all(root.join("root")).at("create", root)?;
+    enter(root)?;
+    // A fixed host name: maintainer scripts copy it into files.
+    sethostname("localhost").map_err(|e| Error::host("cannot set the worker's host name").because(&e))
+}
+
+fn inside(root: &Path, name: &str) -> Result<PathBuf> {
+    let path = root.join(name.trim_start_matches('/'));
+    fs::create_dir_all(&path).at("create", &path)?;
+    Ok(path)
+}
+
+fn enter(root: &Path) -> Result<()> {
+    let old = inside(root, ".old")?;
+    let failed = |e: nix::Error| Error::host(format!("cannot enter {}", root.display())).because(&e);
+    pivot_root(root, &old).map_err(failed)?;
+    chdir("/").map_err(failed)?;
+    umount2("/.old", MntFlags::MNT_DETACH).map_err(failed)?;
+    fs::remove_dir("/.old").at("remove", Path::new("/.old"))
+}
+
+/// The device nodes that maintainer scripts use, bound from the host: making nodes needs more privilege.
+pub fn devices(root: &Path) -> Result<()> {
+    let dev = inside(root, "dev")?;
+    tmpfs(&dev, "mode=0755,size=1m")?;
+    for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+        bind_any(&Path::new("/dev").join(name), &dev.join(name), true)?;
+    }
+    for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")] {
+        symlink(target, dev.join(name)).at("link", &dev.join(name))?;
+    }
+    tmpfs(&inside(&dev, "shm")?, "mode=1777")
+}
+
+/// Binds a file or a folder, making the place for it.
+pub fn bind_any(from: &Path, to: &Path, writable: bool) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to).at("create", to)?;
+    } else if !to.exists() {
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).at("create", parent)?;
+        }
+        fs::File::create(to).at("create", to)?;
+    }
+    bind(from, to, writable)
+}
+
+pub fn bind(from: &Path, to: &Path, writable: bool) -> Result<()> {
+    attach(Some(from), to, None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;
+    if writable {
+        return Ok(());
+    }
+    attach(None, to, None, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, None)
+}
+
+pub fn tmpfs(at: &Path, options: &str) -> Result<()> {
+    attach(Some(Path::new("tmpfs")), at, Some("tmpfs"), MsFlags::MS_NOSUID, Some(options))
+}
+
+/// Mounts an overlay; `lower` is top first.
+pub fn overlay(lower: &[PathBuf], upper: &Path, work: &Path, at: &Path) -> Result<()> {
+    for folder in [upper, work, at] {
+        fs::create_dir_all(folder).at("create", folder)?;
+    }
+    let lower: Vec<String> = lower.iter().map(|p| p.display().to_string()).collect();
+    // What live-boot's overlay cannot follow must not be written into a layer.
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off",
+        lower.join(":"),
+        upper.display(),
+        work.display()
+    );
+    attach(Some(Path::new("overlay")), at, Some("overlay"), MsFlags::empty(), Some(&options))
+}
+
+pub fn detach(at: &Path) -> Result<()> {
+    umount2(at, MntFlags::MNT_DETACH).map_err(|e| Error::internal(format!("cannot unmount {}", at.display())).because(&e))
+}
+
+pub fn proc(at: &Path) -> Result<()> {
+    fs::create_dir_all(at).at("create", at)?;
+    attach(Some(Path::new("proc")), at, Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)
+}
+
+fn attach(from: Option<&Path>, at: &Path, kind: Option<&str>, flags: MsFlags, options: Option<&str>) -> Result<()> {
+    mount(from, at, kind, flags, options).map_err(|e| {
+        Error::host(format!("cannot mount {} on {}", kind.unwrap_or("a folder"), at.display()))
+            .because(&e)
+            .help("`borg-compose doctor` says what this host or container lacks")
+    })
+}
