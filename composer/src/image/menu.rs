@@ -21,7 +21,6 @@ pub fn grub_cfg(spec: &ImageSpec, assets: &Assets) -> Result<String> {
     let source = assets.get(name).and_then(|b| std::str::from_utf8(b).ok()).ok_or_else(|| Error::internal(format!("the asset {name} is missing")))?;
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    env.set_keep_trailing_newline(true);
     env.add_filter("grub", quote_words);
     env.add_filter("grub_title", quote);
     let context = minijinja::context! { title => title(spec), cmdline => cmdline(spec) };

@@ -93,6 +93,19 @@ impl Run {
         self.finish(self.expression().stdin_file(stdin))
     }
 
+    /// Starts it with the worker's own stdin and with its output on stderr: for a person at the terminal. The caller
+    /// waits for the handle.
+    pub fn start_interactive(&self) -> Result<duct::Handle> {
+        self.expression().stdout_to_stderr().unchecked().start().map_err(|e| self.cannot_start(&e))
+    }
+
+    /// Starts it in the background with its output in the log; the caller waits for the handle or kills it.
+    pub fn start(&self) -> Result<duct::Handle> {
+        let (file, _) = self.log_file()?;
+        let expression = self.expression().stdin_null().stderr_to_stdout().stdout_file(file);
+        expression.unchecked().start().map_err(|e| self.cannot_start(&e))
+    }
+
     /// Runs to the end and returns stdout; stderr goes to the log.
     pub fn read(&self) -> Result<String> {
         let (file, path) = self.log_file()?;

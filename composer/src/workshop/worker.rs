@@ -1,6 +1,7 @@
 //! Starting a worker and talking with it: a job goes in as JSON, lines and one result come back.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::prctl::set_pdeathsig;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::workshop::namespaces::{self, Setup};
 use crate::{Error, Kind};
@@ -46,11 +47,11 @@ impl Worker<'_> {
         let broken = |e: &dyn std::error::Error| Error::internal("the worker's messages make no sense").because(e);
         let job = serde_json::to_value(job).map_err(|e| broken(&e))?;
         let envelope = serde_json::to_vec(&Envelope { setup: self.setup.clone(), job }).map_err(|e| broken(&e))?;
-        let mut child = start(OUTER, Stdio::piped())?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A worker that died early closes the pipe; its exit status tells the rest.
-            let _ = stdin.write_all(&envelope);
-        }
+        // The job goes through a file, because stdin belongs to whoever sits at the terminal.
+        let folder = self.setup.store.join("tmp");
+        let mut file = tempfile::NamedTempFile::new_in(&folder).at("create a file in", &folder)?;
+        file.write_all(&envelope).at("write", file.path())?;
+        let mut child = start(OUTER, file.path())?;
         let result = self.listen(&mut child);
         let status = child.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
         let value = result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
@@ -82,11 +83,11 @@ fn failed(kind: u8, message: String, causes: Vec<String>, help: Option<String>) 
     }
 }
 
-fn start(verb: &str, stdin: Stdio) -> Result<Child> {
+fn start(verb: &str, envelope: &Path) -> Result<Child> {
     Command::new("/proc/self/exe")
         .arg(verb)
+        .arg(envelope)
         .env_clear()
-        .stdin(stdin)
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| Error::internal("cannot start a worker").because(&e))
@@ -120,26 +121,21 @@ pub fn outer() -> u8 {
 
 fn outer_inner() -> Result<u8> {
     die_with_parent()?;
-    let mut envelope: Envelope = read_envelope()?;
+    let envelope = read_envelope()?;
     namespaces::leave(envelope.setup.network)?;
     let mut child = Command::new("/proc/self/exe")
         .arg(INNER)
+        .args(std::env::args_os().skip(2))
         .env_clear()
-        .stdin(Stdio::piped())
         .spawn()
         .map_err(|e| Error::internal("cannot start a worker").because(&e))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let bytes = serde_json::to_vec(&envelope).unwrap_or_default();
-        let _ = stdin.write_all(&bytes);
-    }
-    envelope.job = Value::Null;
     let status = child.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
     Ok(u8::try_from(status.code().unwrap_or(70)).unwrap_or(70))
 }
 
 /// PID 1 of a worker: makes the root, does the job, sends the result.
 pub fn inner(work: impl FnOnce(Value) -> Result<Value>) -> u8 {
-    let done = die_with_parent().and_then(|()| read_envelope()).and_then(|envelope: Envelope| {
+    let done = die_with_parent().and_then(|()| read_envelope()).and_then(|envelope| {
         namespaces::build_root(&envelope.setup)?;
         work(envelope.job)
     });
@@ -163,7 +159,9 @@ fn report(error: &Error) -> u8 {
 }
 
 fn read_envelope() -> Result<Envelope> {
-    serde_json::from_reader(std::io::stdin().lock()).map_err(|e| Error::internal("the worker got no job").because(&e))
+    let path = std::env::args_os().nth(2).map(PathBuf::from).ok_or_else(|| Error::internal("the worker got no job"))?;
+    let bytes = std::fs::read(&path).at("read", &path)?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::internal("the worker got no job").because(&e))
 }
 
 /// Asks the kernel to kill this process when its parent ends, however it ends.

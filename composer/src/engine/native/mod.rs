@@ -1,7 +1,6 @@
 //! The native engine's work, done inside a worker: dpkg unpacks and configures on a scratch file system, and layers are
 //! packed straight from there.
 
-mod account_ids;
 mod clean;
 mod dpkg;
 mod initrd;

@@ -53,7 +53,7 @@ fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path) -> Run 
     Run::new("sqfstar")
         .args(compressor)
         .args(["-b", "1M", "-reproducible", "-exit-on-error", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0"])
-        .args(["-no-progress", "-quiet"])
+        .args(["-no-progress", "-quiet", "-force"])
         .arg(out)
         .env("SOURCE_DATE_EPOCH", epoch.to_string())
         .log(log)
