@@ -1,5 +1,6 @@
 //! What the native engine is asked for and what it answers: plain data, sent to a worker and back.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -72,8 +73,22 @@ pub struct LayerRecord {
     pub digest: Digest,
     /// Bytes of the squashfs.
     pub size: u64,
+    pub facts: Facts,
+}
+
+/// What the files layer must know of the layers below it, so that it can be made without unpacking them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
     /// The account files as they are with this layer on top.
     pub accounts: AccountFiles,
+    /// Folders that are not plain (0755, root:root), and symbolic links to folders, by path.
+    pub folders: BTreeMap<String, Folder>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Folder {
+    Plain { mode: u32, uid: u32, gid: u32 },
+    Link(String),
 }
 
 /// `/etc/passwd` and its companions.
@@ -92,7 +107,7 @@ impl AccountFiles {
     }
 }
 
-fn numbers(text: &str) -> std::collections::BTreeMap<String, u32> {
+fn numbers(text: &str) -> BTreeMap<String, u32> {
     let entry = |line: &str| {
         let mut fields = line.split(':');
         let name = fields.next()?;

@@ -1,7 +1,9 @@
 //! The engines: a tree and a lock become layers.
 
+pub mod files;
 pub mod job;
+pub mod keys;
 pub mod native;
-pub mod plan;
+pub mod system;
 
 pub use job::{Built, LayerRecord, SystemJob};

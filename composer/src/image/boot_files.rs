@@ -52,7 +52,7 @@ pub fn efi(folder: &Path, id_path: &str, serial: &Digest, epoch: u64, log: &Path
     fs::write(&config, early_config(id_path)).at("write", &config)?;
     files.push((config.clone(), "boot/grub/grub.cfg".into()));
     files.push((config, "EFI/debian/grub.cfg".into()));
-    format(&image, &files, serial, log)?;
+    format(&image, &files, serial, epoch, log)?;
     for folder in ["EFI", "EFI/boot", "EFI/debian", "boot", "boot/grub"] {
         mtools("mmd", &image, epoch, log).arg(format!("::{folder}")).run()?;
     }
@@ -70,7 +70,7 @@ fn clamp(path: &Path, epoch: u64) -> Result<()> {
     fs::File::options().write(true).open(path).and_then(|f| f.set_modified(time)).at("write", path)
 }
 
-fn format(image: &Path, files: &[(PathBuf, String)], serial: &Digest, log: &Path) -> Result<()> {
+fn format(image: &Path, files: &[(PathBuf, String)], serial: &Digest, epoch: u64, log: &Path) -> Result<()> {
     let mut bytes = 0;
     for (path, _) in files {
         bytes += fs::metadata(path).at("read", path)?.len().next_multiple_of(4096);
@@ -78,7 +78,7 @@ fn format(image: &Path, files: &[(PathBuf, String)], serial: &Digest, log: &Path
     // Room for the tables and folders; whole MiB, so that partitions stay aligned.
     let size = (bytes + (1 << 20)).next_multiple_of(1 << 20);
     fs::File::create(image).and_then(|f| f.set_len(size)).at("create", image)?;
-    Run::new("mformat").arg("-i").arg(image).args(["-N", &serial.short()[..8], "-v", "BORGEFI", "::"]).log(log).run()
+    mtools("mformat", image, epoch, log).args(["-N", &serial.short()[..8], "-v", "BORGEFI", "::"]).run()
 }
 
 /// mtools takes its time stamps from SOURCE_DATE_EPOCH.

@@ -30,6 +30,8 @@ pub struct MediumJob {
     pub files: FilesLayer,
     pub boot: BootRecord,
     pub grub_cfg: String,
+    /// Where to write the ISO, as seen inside the worker: a name that nobody takes for a finished one.
+    pub out: PathBuf,
 }
 
 /// The top layer.
@@ -39,13 +41,20 @@ pub enum FilesLayer {
     Reuse(Digest),
 }
 
-/// A finished medium, in the store.
+/// A finished medium.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
     pub iso: Digest,
     pub size: u64,
-    /// The files layer: digest and bytes.
-    pub files: (Digest, u64),
+    pub files: LayerFile,
+}
+
+/// A layer's squashfs in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerFile {
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Does the job inside a worker.
@@ -62,14 +71,13 @@ pub fn make(job: &MediumJob) -> Result<Medium> {
     let stage = Stage::prepare(job, &layers, &store)?;
     stage.check_size(job.size_limit)?;
     Voice.say("iso", "assembling");
-    let out = store.temporary()?;
-    stage.xorriso(job, out.path())?;
-    let size = fs::metadata(out.path()).at("read", out.path())?.len();
-    let file = fs::File::open(out.path()).at("open", out.path())?;
-    let iso = Digest::of_reader(file).at("read", out.path())?;
-    store.adopt(out, &iso)?;
+    stage.xorriso(job, &job.out)?;
+    let file = fs::File::open(&job.out).at("open", &job.out)?;
+    file.sync_all().at("write", &job.out)?;
+    let size = file.metadata().at("read", &job.out)?.len();
+    let iso = Digest::of_reader(file).at("read", &job.out)?;
     let files_size = fs::metadata(store.object(&files)).at("read", &store.object(&files))?.len();
-    Ok(Medium { iso, size, files: (files, files_size) })
+    Ok(Medium { iso, size, files: LayerFile { digest: files, size: files_size } })
 }
 
 /// What goes onto the medium: path on the ISO and file here.

@@ -3,6 +3,7 @@
 
 mod clean;
 mod dpkg;
+mod facts;
 mod initrd;
 pub mod pack;
 pub mod squash;
@@ -10,7 +11,7 @@ mod target;
 
 use std::path::{Path, PathBuf};
 
-use crate::engine::job::{AccountFiles, BaseInput, BootRecord, Built, LayerRecord, PackagesInput, Step, SystemJob};
+use crate::engine::job::{BaseInput, BootRecord, Built, Facts, LayerRecord, PackagesInput, Step, SystemJob};
 use crate::error::{IoContext, Result};
 use crate::store::Store;
 use crate::workshop::{self, Voice, namespaces};
@@ -24,17 +25,17 @@ pub fn build(job: &SystemJob) -> Result<Built> {
     let context = Context { job, store: &store };
     std::thread::scope(|scope| {
         let base_folder = work.join("base");
-        let base_accounts = context.base(&base_folder)?;
-        let base = base_accounts.map(|accounts| {
+        let base_facts = context.base(&base_folder)?;
+        let base = base_facts.map(|facts| {
             let folder = base_folder.clone();
-            scope.spawn(move || context.squash(&folder, accounts))
+            scope.spawn(move || context.squash(&folder, facts))
         });
 
         let packages_folder = work.join("packages");
-        let packages_accounts = context.packages(&base_folder, &packages_folder)?;
-        let packages = packages_accounts.map(|accounts| {
+        let packages_facts = context.packages(&base_folder, &packages_folder)?;
+        let packages = packages_facts.map(|facts| {
             let folder = packages_folder.clone();
-            scope.spawn(move || context.squash(&folder, accounts))
+            scope.spawn(move || context.squash(&folder, facts))
         });
 
         let boot = context.boot(&[packages_folder.clone(), base_folder.clone()])?;
@@ -53,15 +54,15 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Leaves the base system in `folder`; answers with its accounts if the layer has to be packed.
-    fn base(&self, folder: &Path) -> Result<Option<AccountFiles>> {
+    /// Leaves the base system in `folder`; answers with its facts if the layer has to be packed.
+    fn base(&self, folder: &Path) -> Result<Option<Facts>> {
         match &self.job.base {
             Step::Reuse(digest) => self.unsquash(digest, folder).map(|()| None),
             Step::Make(input) => self.make_base(input, folder).map(Some),
         }
     }
 
-    fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<AccountFiles> {
+    fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<Facts> {
         std::fs::create_dir_all(folder).at("create", folder)?;
         Voice.say("base", &format!("{} packages", input.essential.len() + input.others.len()));
         dpkg::bootstrap(folder, &input.essential, self.store)?;
@@ -70,18 +71,18 @@ impl Context<'_> {
         dpkg::install(&target, &all, self.store)?;
         target.leave()?;
         clean::clean(folder)?;
-        accounts(folder)
+        facts::gather(folder)
     }
 
-    /// Leaves what the packages layer adds in `upper`; answers with its accounts if the layer has to be packed.
-    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<AccountFiles>> {
+    /// Leaves what the packages layer adds in `upper`; answers with its facts if the layer has to be packed.
+    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<Facts>> {
         match &self.job.packages {
             Step::Reuse(digest) => self.unsquash(digest, upper).map(|()| None),
             Step::Make(input) => self.make_packages(input, base, upper).map(Some),
         }
     }
 
-    fn make_packages(&self, input: &PackagesInput, base: &Path, upper: &Path) -> Result<AccountFiles> {
+    fn make_packages(&self, input: &PackagesInput, base: &Path, upper: &Path) -> Result<Facts> {
         Voice.say("packages", &format!("{} packages", input.debs.len()));
         let merged = overlay("packages", &[base.to_owned()], upper)?;
         let target = Target::enter(&merged, self.job)?;
@@ -93,9 +94,9 @@ impl Context<'_> {
         target.run(&["systemctl".into(), "preset-all".into()])?;
         target.leave()?;
         clean::clean(&merged)?;
-        let accounts = accounts(&merged)?;
+        let facts = facts::gather(&merged)?;
         namespaces::detach(&merged)?;
-        Ok(accounts)
+        Ok(facts)
     }
 
     /// Makes kernel and initrd artefacts from the layers given top first.
@@ -110,9 +111,9 @@ impl Context<'_> {
         Ok(Some(record))
     }
 
-    fn squash(&self, folder: &Path, accounts: AccountFiles) -> Result<LayerRecord> {
+    fn squash(&self, folder: &Path, facts: Facts) -> Result<LayerRecord> {
         let (digest, size) = squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
-        Ok(LayerRecord { digest, size, accounts })
+        Ok(LayerRecord { digest, size, facts })
     }
 
     fn unsquash(&self, digest: &Digest, folder: &Path) -> Result<()> {
@@ -125,12 +126,4 @@ fn overlay(name: &str, lower: &[PathBuf], upper: &Path) -> Result<PathBuf> {
     let at = work.join(format!("{name}-merged"));
     namespaces::overlay(lower, upper, &work.join(format!("{name}-work")), &at)?;
     Ok(at)
-}
-
-fn accounts(root: &Path) -> Result<AccountFiles> {
-    let read = |name: &str| {
-        let path = root.join("etc").join(name);
-        std::fs::read_to_string(&path).at("read", &path)
-    };
-    Ok(AccountFiles { passwd: read("passwd")?, group: read("group")?, shadow: read("shadow")?, gshadow: read("gshadow")? })
 }

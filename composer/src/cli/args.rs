@@ -1,0 +1,218 @@
+//! The command line's grammar. Each flag has a `BORG_*` variable.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A declarative, reproducible image composer for Debian.
+///
+/// A YAML profile becomes a bootable hybrid ISO, the same bytes every time.
+#[derive(Debug, Parser)]
+#[command(name = "borg-compose", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Where all that is kept between runs lies.
+    #[arg(long, global = true, env = "BORG_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// How to say what is going on.
+    #[arg(long, global = true, env = "BORG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// A folder with the runtime's .deb files, for use outside a checkout.
+    #[arg(long, global = true, env = "BORG_RUNTIME", value_name = "DIR")]
+    pub runtime: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, with bars on a terminal.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check a profile and report every error in it.
+    Check(Check),
+    /// Write the JSON Schema that editors use.
+    Schema(Schema),
+    /// Write the live-build config tree that the engines build from.
+    Render(Render),
+    /// Make or update a profile's lock.
+    Lock(Lock),
+    /// Build the ISO.
+    Build(Build),
+    /// Boot the ISO in QEMU, with its serial console on the terminal, or judge its boot.
+    Boot(Boot),
+    /// Say what this host or container lacks.
+    Doctor,
+    /// Remove what is kept between runs.
+    Clean(Clean),
+    /// Write the reference of all profile keys, or of all commands, as Markdown.
+    #[command(hide = true)]
+    Docs(Docs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ProfileArg {
+    /// A profile's name in ./profiles, or a path.
+    #[arg(long, env = "BORG_PROFILE", value_name = "NAME|PATH")]
+    pub profile: String,
+    /// Replaces the profile's `offline_model`.
+    #[arg(long, env = "BORG_OFFLINE_MODEL", value_name = "MODEL")]
+    pub offline_model: Option<String>,
+    /// Replaces the profile's `offline_only`.
+    #[arg(long, env = "OFFLINE_ONLY", value_name = "BOOL")]
+    pub offline_only: Option<bool>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+}
+
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Where to write it; stdout by default.
+    #[arg(long, env = "BORG_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+    /// The folder to write; it must be new or empty.
+    #[arg(long, env = "BORG_TO", value_name = "DIR")]
+    pub to: PathBuf,
+    /// Use the lock as it is and touch no network.
+    #[arg(long, env = "BORG_OFFLINE")]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Lock {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+    /// Take the newest versions: of the packages named, or of all.
+    #[arg(long, env = "BORG_UPDATE", value_name = "PACKAGE", num_args = 0..)]
+    pub update: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+    /// Where the ISO goes.
+    #[arg(long, env = "BORG_OUT", value_name = "DIR", default_value = "out/ISO")]
+    pub out: PathBuf,
+    /// Names the files; `borgos-<profile>-<date of the lock>` by default.
+    #[arg(long, env = "ISO_TAG", value_name = "TAG")]
+    pub tag: Option<String>,
+    /// Refuse a lock that is missing or stale, and compare the result with the lock's outputs.
+    #[arg(long, env = "BORG_LOCKED")]
+    pub locked: bool,
+    /// Touch no network.
+    #[arg(long, env = "BORG_OFFLINE")]
+    pub offline: bool,
+    /// Who builds the layers.
+    #[arg(long, env = "BORG_ENGINE", value_enum, default_value_t = Engine::Native)]
+    pub engine: Engine,
+    /// Compress less: for the edit loop. The result is not the one that the lock names.
+    #[arg(long, env = "BORG_FAST")]
+    pub fast: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// The composer's own, in layers.
+    Native,
+    /// `lb build` on the same tree: the yardstick.
+    LiveBuild,
+}
+
+#[derive(Debug, Args)]
+pub struct Boot {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+    /// The ISO to boot; the profile's newest build by default.
+    #[arg(long, env = "BORG_ISO", value_name = "FILE")]
+    pub iso: Option<PathBuf>,
+    /// Where builds go.
+    #[arg(long, env = "BORG_OUT", value_name = "DIR", default_value = "out/ISO")]
+    pub out: PathBuf,
+    /// The build's tag.
+    #[arg(long, env = "ISO_TAG", value_name = "TAG")]
+    pub tag: Option<String>,
+    /// Judge the boot from inside and answer by exit status.
+    #[arg(long, env = "BORG_CHECK")]
+    pub check: bool,
+    /// The machine's firmware.
+    #[arg(long, env = "BORG_FIRMWARE", value_enum, default_value_t = FirmwareArg::Bios)]
+    pub firmware: FirmwareArg,
+    /// What the machine takes the ISO for.
+    #[arg(long, env = "BORG_MEDIA", value_enum, default_value_t = MediaArg::Cd)]
+    pub media: MediaArg,
+    /// Write the verdict as a JUnit report.
+    #[arg(long, env = "BORG_JUNIT", value_name = "FILE", requires = "check")]
+    pub junit: Option<PathBuf>,
+    /// Megabytes of memory for the machine.
+    #[arg(long, env = "BORG_MEMORY", value_name = "MB", default_value_t = 2048)]
+    pub memory: u32,
+    /// Seconds until a boot counts as failed.
+    #[arg(long, env = "BORG_TIMEOUT", value_name = "SECONDS", default_value_t = 300)]
+    pub timeout: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FirmwareArg {
+    Bios,
+    Uefi,
+    /// UEFI with Secure Boot and Microsoft's keys.
+    UefiSecure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MediaArg {
+    Cd,
+    /// A USB stick on xHCI, with no other disk in the machine.
+    Usb,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = true, args = ["layers", "downloads", "tools", "all"])]
+pub struct Clean {
+    /// Layers, kernels and initrds.
+    #[arg(long, env = "BORG_CLEAN_LAYERS")]
+    pub layers: bool,
+    /// Packages and indices.
+    #[arg(long, env = "BORG_CLEAN_DOWNLOADS")]
+    pub downloads: bool,
+    /// Unpacked tools.
+    #[arg(long, env = "BORG_CLEAN_TOOLS")]
+    pub tools: bool,
+    /// The whole store.
+    #[arg(long, env = "BORG_CLEAN_ALL")]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Docs {
+    /// Which reference.
+    #[arg(value_enum)]
+    pub what: Reference,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reference {
+    Profile,
+    Commands,
+}

@@ -1,1 +1,0 @@
-//! Which layers are made anew, and why.

@@ -1,0 +1,184 @@
+//! Planning the system layers: what is reused, what is made, and why.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Digest;
+use crate::engine::job::{BaseInput, BootRecord, Built, Deb, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob};
+use crate::engine::keys::Inputs;
+use crate::error::Result;
+use crate::lock::types::{Lock, LockedPackage, PackageLayer};
+use crate::profile::types::Compression;
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// Files below these paths are copied into the initrd by initramfs-tools' or live-boot's hooks.
+const INITRD_PATHS: [&str; 16] = [
+    "etc/initramfs-tools/",
+    "usr/share/initramfs-tools/",
+    "etc/live/",
+    "etc/modprobe.d/",
+    "usr/lib/modprobe.d/",
+    "etc/modules",
+    "etc/udev/",
+    "usr/lib/udev/",
+    "etc/systemd/network/",
+    "etc/fstab",
+    "etc/crypttab",
+    "etc/default/keyboard",
+    "etc/default/console-setup",
+    "etc/lvm/",
+    "etc/mdadm/",
+    "usr/lib/firmware/",
+];
+
+/// True if a change of this file changes the initrd.
+pub fn goes_into_initrd(path: &str) -> bool {
+    INITRD_PATHS.iter().any(|p| path.starts_with(p)) && !path.ends_with(".network")
+}
+
+/// Everything that decides the system layers.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The profile's name, under which the last inputs are remembered.
+    pub profile: &'a str,
+    pub lock: &'a Lock,
+    pub compression: Compression,
+    /// Unit files and preset policy.
+    pub units: &'a Tree,
+    /// The profile's files.
+    pub files: &'a Tree,
+    pub commands: &'a [Vec<String>],
+}
+
+/// The system layers, finished.
+#[derive(Debug, Clone)]
+pub struct System {
+    pub base: LayerRecord,
+    pub packages: LayerRecord,
+    pub boot: BootRecord,
+}
+
+impl Plan<'_> {
+    /// Finds the layers in the store, or has `make` make what is missing; says which were reused and why others were not.
+    pub fn realise(&self, store: &Store, progress: &Progress, log: &std::path::Path, make: impl FnOnce(&SystemJob) -> Result<Built>) -> Result<System> {
+        let base_inputs = self.base_inputs();
+        let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, layer_is_there)?;
+        let packages_inputs = self.packages_inputs(&base_inputs.key());
+        let packages: Option<LayerRecord> = self.look_up(store, progress, "packages", &packages_inputs, layer_is_there)?;
+        let initrd_inputs = self.initrd_inputs(&packages_inputs.key());
+        let boot: Option<BootRecord> = self.look_up(store, progress, "initrd", &initrd_inputs, boot_is_there)?;
+        if let (Some(base), Some(packages), Some(boot)) = (&base, &packages, &boot) {
+            return Ok(System { base: base.clone(), packages: packages.clone(), boot: boot.clone() });
+        }
+        let job = SystemJob {
+            epoch: self.lock.epoch,
+            compression: self.compression,
+            log: log.to_owned(),
+            base: base.as_ref().map_or_else(|| Step::Make(self.base_input()), |r| Step::Reuse(r.digest)),
+            packages: packages.as_ref().map_or_else(|| Step::Make(self.packages_input()), |r| Step::Reuse(r.digest)),
+            initrd: boot.is_none().then(|| InitrdInput { files: self.files.filtered(goes_into_initrd) }),
+        };
+        let built = make(&job)?;
+        let kept = Keeper { store, profile: self.profile };
+        Ok(System {
+            base: kept.keep("base", &base_inputs, base, built.base)?,
+            packages: kept.keep("packages", &packages_inputs, packages, built.packages)?,
+            boot: kept.keep("initrd", &initrd_inputs, boot, built.boot)?,
+        })
+    }
+
+    fn look_up<T: DeserializeOwned>(&self, store: &Store, progress: &Progress, layer: &str, inputs: &Inputs, there: fn(&T, &Store) -> bool) -> Result<Option<T>> {
+        let found: Option<T> = store.record("layers", &inputs.key().to_string())?;
+        let found = found.filter(|record| there(record, store));
+        let text = if found.is_some() {
+            "reused".to_owned()
+        } else {
+            let before: Option<Inputs> = store.record("latest", &format!("{}-{layer}", self.profile))?;
+            format!("rebuilt: {}", inputs.why(before.as_ref()))
+        };
+        progress.say("layer", &format!("{layer} {text}"));
+        Ok(found)
+    }
+
+    fn common(&self) -> Inputs {
+        let mut inputs = Inputs::new();
+        let tools: Vec<_> = self.lock.tools.iter().map(|t| (&t.name, &t.sha256)).collect();
+        inputs.add("tools", Digest::of_value(&tools));
+        inputs.add("epoch", self.lock.epoch);
+        inputs.add("compression", format!("{:?}", self.compression));
+        inputs
+    }
+
+    fn base_inputs(&self) -> Inputs {
+        let mut inputs = self.common();
+        add_packages(&mut inputs, self.of(&[PackageLayer::Essential, PackageLayer::Base]));
+        inputs
+    }
+
+    fn packages_inputs(&self, base: &Digest) -> Inputs {
+        let mut inputs = self.common();
+        inputs.add("base layer", base);
+        add_packages(&mut inputs, self.of(&[PackageLayer::Packages]));
+        for (path, node) in self.units.iter() {
+            inputs.add(format!("/{path}"), Digest::of_value(node));
+        }
+        inputs.add("commands", Digest::of_value(&self.commands));
+        inputs
+    }
+
+    fn initrd_inputs(&self, packages: &Digest) -> Inputs {
+        let mut inputs = self.common();
+        inputs.add("packages layer", packages);
+        for (path, node) in self.files.filtered(goes_into_initrd).iter() {
+            inputs.add(format!("/{path}"), Digest::of_value(node));
+        }
+        inputs
+    }
+
+    fn of<'b>(&'b self, layers: &'b [PackageLayer]) -> impl Iterator<Item = &'b LockedPackage> {
+        self.lock.packages.iter().filter(move |p| p.layer.is_some_and(|l| layers.contains(&l)))
+    }
+
+    fn debs(&self, layer: PackageLayer) -> Vec<Deb> {
+        self.of(&[layer]).map(|p| Deb { name: p.name.clone(), sha256: p.sha256 }).collect()
+    }
+
+    fn base_input(&self) -> BaseInput {
+        BaseInput { essential: self.debs(PackageLayer::Essential), others: self.debs(PackageLayer::Base) }
+    }
+
+    fn packages_input(&self) -> PackagesInput {
+        PackagesInput { debs: self.debs(PackageLayer::Packages), units: self.units.clone(), commands: self.commands.to_vec() }
+    }
+}
+
+fn add_packages<'a>(inputs: &mut Inputs, packages: impl Iterator<Item = &'a LockedPackage>) {
+    for package in packages {
+        inputs.add(format!("package {}", package.name), package.sha256);
+    }
+}
+
+fn layer_is_there(record: &LayerRecord, store: &Store) -> bool {
+    std::fs::metadata(store.object(&record.digest)).is_ok_and(|m| m.len() == record.size)
+}
+
+fn boot_is_there(record: &BootRecord, store: &Store) -> bool {
+    store.contains(&record.kernel) && store.contains(&record.initrd)
+}
+
+struct Keeper<'a> {
+    store: &'a Store,
+    profile: &'a str,
+}
+
+impl Keeper<'_> {
+    /// Remembers what was made; one of `found` and `made` is there.
+    fn keep<T: Serialize>(&self, layer: &str, inputs: &Inputs, found: Option<T>, made: Option<T>) -> Result<T> {
+        let record = made.or(found).ok_or_else(|| crate::Error::internal(format!("the layer {layer} was not made")))?;
+        self.store.put_record("layers", &inputs.key().to_string(), &record)?;
+        self.store.put_record("latest", &format!("{}-{layer}", self.profile), inputs)?;
+        Ok(record)
+    }
+}
