@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::fault::Fault;
 use builder::Builder;
 use spans::Offsets;
-pub use spans::SpanMap;
+pub use spans::{SpanMap, child};
 
 /// What is wrong with the text as YAML.
 pub type YamlFault = Fault;

@@ -25,8 +25,7 @@ pub fn plain(text: &str) -> Result<Value, &'static str> {
         return integer(text);
     }
     if is_float(unsigned) {
-        let number = text.parse::<f64>().ok().and_then(Number::from_f64);
-        return number.map(Value::Number).ok_or("the number is too large");
+        return float(text);
     }
     Ok(Value::String(text.to_owned()))
 }
@@ -35,6 +34,16 @@ fn integer(text: &str) -> Result<Value, &'static str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let signed = digits.parse::<i64>().map(Value::from);
     signed.or_else(|_| digits.parse::<u64>().map(Value::from)).map_err(|_| "the number is too large")
+}
+
+/// A whole number is an integer however it is written, as JSON Schema sees it.
+fn float(text: &str) -> Result<Value, &'static str> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or("the number is too large")?;
+    #[allow(clippy::cast_possible_truncation)]
+    if number.fract() == 0.0 && number.abs() < 9.0e15 {
+        return Ok(Value::from(number as i64));
+    }
+    Number::from_f64(number).map(Value::Number).ok_or("the number is too large")
 }
 
 fn radix(text: &str, digits: &str, base: u32) -> Result<Value, &'static str> {
@@ -76,9 +85,9 @@ mod tests {
             ("-3", json!(-3)),
             ("+3", json!(3)),
             ("18446744073709551615", json!(u64::MAX)),
-            ("1.5e3", json!(1500.0)),
+            ("1.5e3", json!(1500)),
             (".5", json!(0.5)),
-            ("1.", json!(1.0)),
+            ("1.", json!(1)),
             ("1.2.3", json!("1.2.3")),
             ("e5", json!("e5")),
             ("-", json!("-")),
