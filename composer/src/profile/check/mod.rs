@@ -7,7 +7,7 @@ mod crypt;
 mod files;
 mod kernel;
 mod network;
-mod node;
+pub(crate) mod node;
 mod packages;
 mod repositories;
 mod schema_faults;
@@ -20,6 +20,7 @@ mod users;
 pub use crypt::is_hash as is_password_hash;
 pub use kernel::fault as kernel_parameter_fault;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::fault::{Fault, Shown};
@@ -114,8 +115,6 @@ fn typed(value: &Value, faults: &mut Vec<Fault>) -> Option<Profile> {
         }
     }
 }
-
-use serde::Deserialize;
 
 /// An internal error: the schema that we made ourselves is none.
 fn bad_schema(e: &dyn std::error::Error) -> Error {
