@@ -24,6 +24,12 @@ struct Iso;
 #[derive(Debug, Clone, Default)]
 pub struct Assets(BTreeMap<String, Vec<u8>>);
 
+impl FromIterator<(String, Vec<u8>)> for Assets {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(files: I) -> Self {
+        Assets(files.into_iter().collect())
+    }
+}
+
 impl Assets {
     pub fn embedded() -> Self {
         let mut assets = Assets::default();

@@ -20,6 +20,7 @@ pub mod render;
 pub mod runtime;
 pub mod spec;
 pub mod store;
+pub mod suggest;
 pub mod tree;
 pub mod workshop;
 

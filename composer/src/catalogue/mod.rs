@@ -1,5 +1,8 @@
 //! The service catalogue: one folder in `units/` a service.
 
+mod load;
+pub mod options;
 pub mod types;
 
+pub use load::load;
 pub use types::{Catalogue, Service};

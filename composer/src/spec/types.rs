@@ -56,17 +56,20 @@ impl ImageSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     pub name: String,
+    /// Not serialised: moving a line of the profile changes no byte of the image, so it must not age the lock.
+    #[serde(skip)]
     pub by: Origin,
 }
 
 /// Where a wish comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// A JSON pointer into the profile: `/packages/3`.
     Profile(String),
     /// A service, and the pointer to its entry in the profile, if it has one.
     Service(String, Option<String>),
     /// The composer itself: the base system.
+    #[default]
     Composer,
 }
 

@@ -1,0 +1,129 @@
+//! Files: where they go and where they come from, as far as the text says it.
+
+use std::collections::BTreeMap;
+
+use super::node::{Faults, Node, brief};
+use crate::profile::fault::Fault;
+
+/// What the running system mounts over: a file there would never be seen.
+const HIDDEN: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
+/// What the composer writes from other parts of the profile.
+const OWNED: [(&str, &str); 8] = [
+    ("/etc/passwd", "users"),
+    ("/etc/group", "users"),
+    ("/etc/shadow", "users"),
+    ("/etc/gshadow", "users"),
+    ("/etc/hostname", "hostname"),
+    ("/etc/machine-id", "profile"),
+    ("/etc/borg/device.json", "offline_model"),
+    ("/usr/lib/borg/boot-check.json", "services"),
+];
+
+pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
+    let files = profile.list("files");
+    let paths: Vec<_> = files.iter().filter_map(|file| file.text("path")).collect();
+    for (node, path) in &paths {
+        if let Some((why, help)) = target_fault(path) {
+            faults.at(node, format!("`{}` cannot be a file's path: {why}", brief(path)), "this path", &help);
+        }
+    }
+    faults.duplicates("the path", paths.iter().map(|(node, path)| (node, *path)));
+    nested(&paths, faults);
+    for file in &files {
+        one_origin(file, faults);
+        if let Some((node, source)) = file.text("source") {
+            inside(&node, source, faults);
+        }
+    }
+}
+
+/// Why a path cannot be a target, and the way out.
+fn target_fault(path: &str) -> Option<(&'static str, String)> {
+    let help = |text: &str| text.to_owned();
+    if !path.starts_with('/') {
+        return Some(("it is relative", format!("write it from the root: `/{}`", brief(path))));
+    }
+    if path.ends_with('/') {
+        return Some(("it ends in `/`", help("name the file, not its folder")));
+    }
+    let steps = || path.split('/').skip(1);
+    if steps().any(|step| step == "..") {
+        return Some(("it has `..`", help("write the path without it")));
+    }
+    if steps().any(|step| step.is_empty() || step == ".") {
+        return Some(("it has `//` or `.`", help("write the path without it")));
+    }
+    if path.len() > 4000 || steps().any(|step| step.len() > 255) {
+        return Some(("it is too long", help("a name has at most 255 bytes, a path at most 4000")));
+    }
+    let below = |folder: &&str| path == *folder || path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/'));
+    if HIDDEN.iter().any(|folder| below(&folder)) {
+        return Some(("the running system mounts over it", help("/proc, /sys, /dev, /run and /tmp are made at boot")));
+    }
+    // With merged /usr these are links to folders; a path through them would name one file twice.
+    if let Some(link) = ["/bin", "/sbin", "/lib", "/lib64"].iter().find(|link| below(link)) {
+        return Some(("that folder is a link", format!("write `/usr{link}/…`")));
+    }
+    let owner = OWNED.iter().find(|(owned, _)| *owned == path)?;
+    Some(("the composer writes that file", format!("use `{}:` of the profile", owner.1)))
+}
+
+/// A file cannot also be a folder.
+fn nested(paths: &[(Node<'_>, &str)], faults: &mut Faults<'_>) {
+    let known: BTreeMap<&str, &Node<'_>> = paths.iter().map(|(node, path)| (*path, node)).collect();
+    for (node, path) in paths {
+        let parents = path.match_indices('/').skip(1).filter_map(|(at, _)| path.get(..at));
+        for (parent, outer) in parents.filter_map(|parent| Some((parent, known.get(parent)?))) {
+            let fault = Fault::new(format!("`{}` is a file and a folder", brief(parent)))
+                .at(faults.place(node), "needs it as a folder")
+                .at(faults.place(outer), "makes it a file");
+            faults.push(fault.help("rename one of the two"));
+        }
+    }
+}
+
+fn one_origin(file: &Node<'_>, faults: &mut Faults<'_>) {
+    let help = "write the text under `content:`, or name a file beside the profile with `source:`";
+    match (file.get("content"), file.get("source")) {
+        (Some(content), Some(source)) => {
+            let fault = Fault::new("`content` and `source` together")
+                .at(faults.spans.key(&source.pointer), "given too")
+                .at(faults.spans.key(&content.pointer), "given here");
+            faults.push(fault.help("keep one of them"));
+        }
+        (None, None) if file.value.is_object() => {
+            faults.at(file, "a file without `content` or `source`", "this file", help);
+        }
+        _ => {}
+    }
+}
+
+/// Reports a path that leads out of the profile's folder by its text alone.
+pub fn inside(node: &Node<'_>, path: &str, faults: &mut Faults<'_>) {
+    let why = if path.is_empty() {
+        "it is empty"
+    } else if path.starts_with('/') {
+        "it is absolute"
+    } else if path.split('/').any(|step| step == "..") {
+        "it has `..`"
+    } else {
+        return;
+    };
+    let message = format!("`{}` is not inside the profile's folder: {why}", brief(path));
+    faults.at(node, message, "this path", "put the file beside the profile and name it relative to it");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::target_fault;
+
+    #[test]
+    fn targets() {
+        for good in ["/etc/motd", "/srv/$(x) 'y'", "/etc/..x", "/runner", "/libx/a"] {
+            assert_eq!(target_fault(good), None, "{good}");
+        }
+        for bad in ["", "etc/motd", "/", "/etc/", "/etc/../x", "/etc//x", "/./x", "/proc/1", "/dev", "/run/x", "/lib/x", "/etc/shadow"] {
+            assert!(target_fault(bad).is_some(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The check: everything that is wrong with a profile, at once.
+//!
+//! The schema says what a value may look like; the rules here say what the values mean together. The rules read the
+//! YAML value rather than the typed profile, so that one fault does not hide another.
+
+mod crypt;
+mod files;
+mod kernel;
+mod network;
+pub(crate) mod node;
+mod packages;
+mod repositories;
+mod schema_faults;
+mod services;
+mod ssh_key;
+mod strings;
+mod system;
+mod users;
+
+pub use crypt::is_hash as is_password_hash;
+pub use kernel::fault as kernel_parameter_fault;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::fault::{Fault, Shown};
+use super::types::Profile;
+use super::yaml::{self, Document};
+use crate::catalogue::Catalogue;
+use crate::error::{Error, Result};
+use node::{Faults, Node};
+
+/// A profile that holds to every rule that can be checked without touching a file.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What the profile's file is called in messages.
+    pub name: String,
+    pub text: String,
+    pub profile: Profile,
+    pub document: Document,
+}
+
+impl Checked {
+    /// The text to point into.
+    pub fn shown(&self) -> Shown {
+        Shown::new(&self.name, &self.text, Some(&self.document.spans))
+    }
+}
+
+/// What a first look at a profile gave: all of it is there only when nothing is wrong.
+#[derive(Debug)]
+pub struct Inspection {
+    pub document: Option<Document>,
+    pub profile: Option<Profile>,
+    pub faults: Vec<Fault>,
+}
+
+/// Checks the profile's text; `name` is what the file is called in messages.
+pub fn check(name: &str, text: &str, catalogue: &Catalogue) -> Result<Checked> {
+    let found = inspect(text, catalogue)?;
+    conclude(name, text, found)
+}
+
+/// Finds all faults; an error is one of ours.
+pub fn inspect(text: &str, catalogue: &Catalogue) -> Result<Inspection> {
+    let document = match yaml::parse(text) {
+        Ok(document) => document,
+        Err(faults) => return Ok(Inspection { document: None, profile: None, faults }),
+    };
+    let mut faults = schema_faults::find(&document, catalogue)?;
+    let by_schema = faults.len();
+    for fault in rules(&document, catalogue) {
+        // A value of the wrong form has been reported; what it would mean does not matter.
+        let known = faults.iter().take(by_schema).any(|earlier| earlier.place() == fault.place());
+        if !known {
+            faults.push(fault);
+        }
+    }
+    let profile = if by_schema == 0 { typed(&document.value, &mut faults) } else { None };
+    Ok(Inspection { document: Some(document), profile, faults })
+}
+
+/// A checked profile, or all its faults as one error.
+pub fn conclude(name: &str, text: &str, found: Inspection) -> Result<Checked> {
+    let Inspection { document, profile, faults } = found;
+    match (document, profile) {
+        (Some(document), Some(profile)) if faults.is_empty() => {
+            Ok(Checked { name: name.to_owned(), text: text.to_owned(), profile, document })
+        }
+        (document, _) => Err(Shown::new(name, text, document.as_ref().map(|d| &d.spans)).error("profile", faults)),
+    }
+}
+
+fn rules(document: &Document, catalogue: &Catalogue) -> Vec<Fault> {
+    let mut faults = Faults::new(&document.spans);
+    let profile = Node::root(&document.value);
+    let services = services::check(&profile, catalogue, &mut faults);
+    system::check(&profile, &mut faults);
+    network::check(&profile, &mut faults);
+    packages::check(&profile, &services, &mut faults);
+    users::check(&profile, &services, &mut faults);
+    files::check(&profile, &mut faults);
+    kernel::check(&profile, &mut faults);
+    repositories::check(&profile, &mut faults);
+    strings::check(&profile, &mut faults);
+    faults.into_list()
+}
+
+fn typed(value: &Value, faults: &mut Vec<Fault>) -> Option<Profile> {
+    match Profile::deserialize(value) {
+        Ok(profile) => Some(profile),
+        Err(e) => {
+            faults.push(Fault::new(format!("not a profile: {e}")).at(0..0, "in here"));
+            None
+        }
+    }
+}
+
+/// An internal error: the schema that we made ourselves is none.
+fn bad_schema(e: &dyn std::error::Error) -> Error {
+    Error::internal("the profile's schema does not compile").because(e).help("look at the options in `units/*/service.yaml`")
+}

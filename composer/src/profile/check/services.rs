@@ -1,0 +1,112 @@
+//! Services: named once, and no two on one port.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::node::{Faults, Node};
+use crate::catalogue::types::Protocol;
+use crate::catalogue::{Catalogue, Service, options};
+use crate::profile::fault::Fault;
+use crate::profile::yaml::child;
+
+/// A service of the image, as the profile names it; the catalogue's `always` services have no place.
+pub struct Used<'a> {
+    pub service: &'a Service,
+    pub given: Option<&'a Map<String, Value>>,
+    pub pointer: Option<String>,
+}
+
+/// Checks the list of services and returns those that the image will have.
+pub fn check<'a>(profile: &Node<'a>, catalogue: &'a Catalogue, faults: &mut Faults<'_>) -> Vec<Used<'a>> {
+    let entries: Vec<(Node<'a>, &'a str, Option<&'a Map<String, Value>>)> =
+        profile.list("services").into_iter().filter_map(entry).collect();
+    faults.duplicates("the service", entries.iter().map(|(node, name, _)| (node, *name)));
+    let used = used(&entries, catalogue);
+    ports(&used, faults);
+    used
+}
+
+/// An entry's name and options, if it has the shape of one.
+fn entry<'a>(node: Node<'a>) -> Option<(Node<'a>, &'a str, Option<&'a Map<String, Value>>)> {
+    match node.value {
+        Value::String(name) => Some((node, name, None)),
+        Value::Object(map) if map.len() == 1 => {
+            let (name, given) = map.iter().next()?;
+            let pointer = child(&node.pointer, name);
+            Some((Node { pointer, value: node.value }, name, given.as_object()))
+        }
+        _ => None,
+    }
+}
+
+fn used<'a>(
+    entries: &[(Node<'a>, &'a str, Option<&'a Map<String, Value>>)],
+    catalogue: &'a Catalogue,
+) -> Vec<Used<'a>> {
+    let mut used: BTreeMap<&str, Used<'a>> = BTreeMap::new();
+    for service in catalogue.0.values().filter(|service| service.always) {
+        used.insert(&service.name, Used { service, given: None, pointer: None });
+    }
+    for (node, name, given) in entries {
+        if let Some(service) = catalogue.0.get(*name) {
+            used.insert(&service.name, Used { service, given: *given, pointer: Some(node.pointer.clone()) });
+        }
+    }
+    used.into_values().collect()
+}
+
+struct Claim<'a> {
+    service: &'a str,
+    place: Option<Range<usize>>,
+}
+
+fn ports(used: &[Used<'_>], faults: &mut Faults<'_>) {
+    let mut claims: BTreeMap<(u16, Protocol), Vec<Claim<'_>>> = BTreeMap::new();
+    for user in used {
+        let decided = options::decide(user.service, user.given);
+        for (port, option) in options::ports(user.service, &decided) {
+            let place = place(user, option, faults);
+            let claim = Claim { service: &user.service.name, place };
+            claims.entry((port.port, port.protocol)).or_default().push(claim);
+        }
+    }
+    for ((port, protocol), claims) in claims {
+        if claims.len() > 1 {
+            faults.push(conflict(port, protocol, claims));
+        }
+    }
+}
+
+/// The option that chose the port, if it was given; else the service's entry.
+fn place(user: &Used<'_>, option: Option<&str>, faults: &Faults<'_>) -> Option<Range<usize>> {
+    let pointer = user.pointer.as_ref()?;
+    let given = option.filter(|option| user.given.is_some_and(|given| given.contains_key(*option)));
+    Some(match given {
+        Some(option) => faults.spans.value(&child(pointer, option)),
+        None => faults.spans.key(pointer),
+    })
+}
+
+fn conflict(port: u16, protocol: Protocol, mut claims: Vec<Claim<'_>>) -> Fault {
+    let protocol = match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    };
+    claims.sort_by_key(|claim| std::cmp::Reverse(claim.place.as_ref().map(|place| place.start)));
+    let mut names: Vec<String> = claims.iter().map(|claim| format!("`{}`", claim.service)).collect();
+    names.sort();
+    names.dedup();
+    let message = match names.as_slice() {
+        [only] => format!("{only} would listen twice on {protocol} port {port}"),
+        _ => format!("{} would listen on the same {protocol} port {port}", names.join(" and ")),
+    };
+    let mut fault = Fault::new(message);
+    for claim in claims {
+        if let Some(place) = claim.place {
+            fault = fault.at(place, format!("`{}` takes port {port}", claim.service));
+        }
+    }
+    fault.help("give one of them another port in its options")
+}

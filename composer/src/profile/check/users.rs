@@ -1,0 +1,107 @@
+//! People: who they are and how they come in.
+
+use serde_json::Value;
+
+use super::node::{Faults, Node, brief};
+use super::services::Used;
+use super::{crypt, files, ssh_key};
+use crate::profile::fault::Fault;
+
+/// Users and groups of base-passwd and of the packages in every image; a person of that name would take them over.
+const RESERVED: [&str; 46] = [
+    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup", "list",
+    "irc", "nobody", "nogroup", "adm", "tty", "disk", "kmem", "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo",
+    "audio", "dip", "operator", "src", "shadow", "utmp", "video", "sasl", "plugdev", "staff", "users", "input", "render", "kvm",
+    "messagebus", "sshd", "borg",
+];
+
+pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>) {
+    let users = profile.list("users");
+    let names: Vec<_> = users.iter().filter_map(|user| user.text("name")).collect();
+    faults.duplicates("the user", names.iter().map(|(node, name)| (node, *name)));
+    let uids: Vec<_> = users.iter().filter_map(|user| user.get("uid")).collect();
+    faults.duplicates("the user id", uids.iter().filter_map(|node| Some((node, node.value.as_u64()?))));
+    for (node, name) in &names {
+        if is_reserved(name) {
+            let message = format!("the user name `{name}` belongs to the system");
+            faults.at(node, message, "reserved", "choose another name; give `sudo: true` to somebody who may become root");
+        }
+    }
+    let has_ssh = services.iter().any(|used| used.service.name == "ssh");
+    for user in &users {
+        password(user, faults);
+        keys(user, has_ssh, faults);
+        groups(user, faults);
+    }
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with("systemd-") || name.starts_with("borg-")
+}
+
+fn password(user: &Node<'_>, faults: &mut Faults<'_>) {
+    let hash = user.text("password_hash");
+    let file = user.text("password_hash_file");
+    if let (Some((hash, _)), Some((file, _))) = (&hash, &file) {
+        let fault = Fault::new("`password_hash` and `password_hash_file` together")
+            .at(faults.spans.key(&file.pointer), "given too")
+            .at(faults.spans.key(&hash.pointer), "given here");
+        faults.push(fault.help("keep one: the file's hash stays out of lock and image"));
+    }
+    if let Some((node, text)) = &hash
+        && !crypt::is_hash(text)
+    {
+        // Neither the message nor the excerpt may show what could be the password itself.
+        faults.at(
+            node,
+            "`password_hash` is not a strong crypt(3) hash",
+            "not shown: it may be the password itself",
+            "run `mkpasswd --method=yescrypt` and put its output in single quotes; the old `$1$` and DES hashes are refused",
+        );
+    }
+    if let Some((node, path)) = &file {
+        files::inside(node, path, faults);
+    }
+}
+
+fn keys(user: &Node<'_>, has_ssh: bool, faults: &mut Faults<'_>) {
+    let keys = user.texts("ssh_keys");
+    for (node, line) in &keys {
+        let line_breaks = line.chars().any(char::is_control);
+        if let (Some(why), false) = (ssh_key::fault(line), line_breaks) {
+            let fault = Fault::new(format!("not a public SSH key: {why}")).at(faults.place(node), "this key");
+            faults.push(fault.help("paste the one line of a `.pub` file: `ssh-ed25519 AAAA… comment`"));
+        }
+    }
+    faults.duplicates("the key", keys.iter().map(|(node, line)| (node, *line)));
+    if let (Some((node, _)), false) = (keys.first(), has_ssh) {
+        let message = "an SSH key without the service `ssh`";
+        faults.at(node, message, "nothing would ever ask for it", "add `- ssh` to `services:`");
+    }
+}
+
+fn groups(user: &Node<'_>, faults: &mut Faults<'_>) {
+    let groups = user.texts("groups");
+    faults.duplicates("the group", groups.iter().map(|(node, name)| (node, *name)));
+    for (node, name) in &groups {
+        if !is_group(name) {
+            let message = format!("`{}` is no group's name", brief(name));
+            faults.at(node, message, "this group", "write lower-case letters, digits, `-` and `_`, at most 32");
+        } else if matches!(*name, "root" | "shadow") {
+            let message = format!("the group `{name}` opens what is root's alone");
+            faults.at(node, message, "this group", "give `sudo: true` to somebody who may become root");
+        }
+    }
+    if let Some(sudo) = user.get("sudo")
+        && sudo.value == &Value::Bool(false)
+        && let Some((node, _)) = groups.iter().find(|(_, name)| *name == "sudo")
+    {
+        faults.at(node, "`sudo: false`, but in the group `sudo`", "lets them become root", "remove one of the two");
+    }
+}
+
+fn is_group(name: &str) -> bool {
+    let first = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let rest = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+    first && rest && name.len() <= 32
+}

@@ -1,0 +1,151 @@
+//! Finding and reading a profile.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::suggest;
+
+/// The largest profile that is read.
+const LIMIT: u64 = 1 << 20;
+
+/// Reads a profile's text, within limits.
+pub fn load(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let unreadable = |e: std::io::Error| unreadable(path, &e);
+    // Asked before opening: opening a FIFO waits for a writer that may never come.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(Error::input(format!("{shown} is a folder, not a profile"))
+            .help("name the YAML file in it, such as `profiles/edge-iot.yaml`"));
+    }
+    if !metadata.is_file() {
+        return Err(Error::input(format!("{shown} is no regular file")).help("give the path of a YAML file"));
+    }
+    let mut bytes = Vec::new();
+    if metadata.len() <= LIMIT {
+        // A file may grow between the question and the reading.
+        File::open(path).map_err(unreadable)?.take(LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    let size = metadata.len().max(bytes.len() as u64);
+    if size > LIMIT {
+        return Err(Error::input(format!("{shown} is too large for a profile: {size} bytes, at most {LIMIT} are read"))
+            .help("put large texts into files beside the profile and name them with `source:`"));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        Error::input(format!("{shown} is not UTF-8 text: byte {} is none of it", at + 1))
+            .help("save it as UTF-8, or give the path of a YAML file")
+    })
+}
+
+fn unreadable(path: &Path, e: &std::io::Error) -> Error {
+    let shown = path.display();
+    let error = Error::input(format!("cannot read the profile {shown}")).because(e);
+    match e.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            error.help(format!("make it readable for you: `chmod u+r {shown}`, or run as its owner"))
+        }
+        std::io::ErrorKind::NotFound => error.help("check the path, or give the name of a profile in `./profiles`"),
+        _ => error.help("check the path and the file system that it is on"),
+    }
+}
+
+/// The file that a profile's name or path means, seen from `cwd`.
+pub fn find(name_or_path: &str, cwd: &Path) -> Result<PathBuf> {
+    let is_path = name_or_path.contains('/')
+        || Path::new(name_or_path).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+    if is_path {
+        let path = below(cwd, name_or_path);
+        let absent = fs::metadata(&path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+        return if absent {
+            Err(missing(format!("there is no profile at {name_or_path}"), name_or_path, cwd))
+        } else {
+            Ok(path)
+        };
+    }
+    for extension in ["yaml", "yml"] {
+        let path = below(cwd, &format!("profiles/{name_or_path}.{extension}"));
+        if path.exists() {
+            return Ok(path);
+        }
+    }
+    let folder = below(cwd, "profiles");
+    Err(missing(format!("there is no profile `{name_or_path}` in {}", folder.display()), name_or_path, cwd))
+}
+
+/// The path seen from `cwd`, short where `cwd` is the current folder.
+fn below(cwd: &Path, path: &str) -> PathBuf {
+    if cwd == Path::new(".") { PathBuf::from(path) } else { cwd.join(path) }
+}
+
+fn missing(message: String, wanted: &str, cwd: &Path) -> Error {
+    let names = names(&cwd.join("profiles"));
+    let stem = Path::new(wanted).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let help = match (suggest::closest(&stem, names.iter().map(String::as_str)), names.is_empty()) {
+        (Some(close), _) if close != stem => {
+            format!("did you mean `{close}`? the profiles there are: {}", names.join(", "))
+        }
+        (_, false) => format!("the profiles there are: {}", names.join(", ")),
+        (_, true) => "run it in the folder that holds `profiles/`, or give a path to a YAML file".to_owned(),
+    };
+    Error::input(message).help(help)
+}
+
+/// The names of the profiles in a folder, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let name = |path: PathBuf| {
+        let yaml = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+        yaml.then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?
+    };
+    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.ok()?.path())).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("profiles")).unwrap();
+        fs::write(folder.path().join("profiles/edge-iot.yaml"), "profile: edge-iot\n").unwrap();
+        folder
+    }
+
+    #[test]
+    fn names_and_paths() {
+        let folder = folder();
+        let expected = folder.path().join("profiles/edge-iot.yaml");
+        assert_eq!(find("edge-iot", folder.path()).unwrap(), expected);
+        assert_eq!(find("profiles/edge-iot.yaml", folder.path()).unwrap(), expected);
+        assert_eq!(load(&expected).unwrap(), "profile: edge-iot\n");
+        let error = find("edge-iott", folder.path()).unwrap_err();
+        assert_eq!(error.help_text(), Some("did you mean `edge-iot`? the profiles there are: edge-iot"));
+        assert!(find("other/edge.yaml", folder.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_profile() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        fs::File::create(at("huge.yaml")).unwrap().set_len(100_000_000).unwrap();
+        fs::write(at("latin.yaml"), b"profile: \xfcber").unwrap();
+        nix::unistd::mkfifo(&at("pipe.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (name, part) in [
+            ("huge.yaml", "too large for a profile: 100000000 bytes"),
+            ("latin.yaml", "not UTF-8 text: byte 10"),
+            ("pipe.yaml", "no regular file"),
+            ("profiles", "is a folder"),
+            ("none.yaml", "cannot read the profile"),
+        ] {
+            let error = load(&at(name)).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(error.help_text().is_some());
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! "Did you mean": the nearest of the words there are.
+
+/// The candidate nearest to `word`, if one is near enough to be meant.
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    // Distance costs the product of both lengths, and no name is that long.
+    if word.len() > 100 {
+        return None;
+    }
+    let scored = candidates.into_iter().map(|candidate| {
+        let similarity = strsim::normalized_damerau_levenshtein(&lower, &candidate.to_lowercase());
+        (similarity.max(prefix_bonus(&lower, candidate)), candidate)
+    });
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= 0.6).then_some(best.1)
+}
+
+/// `host` means `hostname`, `keymap` does not mean `key`.
+fn prefix_bonus(word: &str, candidate: &str) -> f64 {
+    if word.len() >= 3 && candidate.starts_with(word) { 0.7 } else { 0.0 }
+}
+
+/// The help that names the nearest candidate, or all of them if they are few.
+pub fn help<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    if let Some(close) = closest(word, candidates.iter().copied()) {
+        return Some(format!("did you mean `{close}`?"));
+    }
+    let few = !candidates.is_empty() && candidates.len() <= 30;
+    few.then(|| format!("there is: {}", candidates.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_and_far() {
+        let keys = ["hostname", "services", "packages"];
+        assert_eq!(closest("hostnam", keys), Some("hostname"));
+        assert_eq!(closest("host", keys), Some("hostname"));
+        assert_eq!(closest("Packages", keys), Some("packages"));
+        assert_eq!(closest("zzz", keys), None);
+    }
+}
