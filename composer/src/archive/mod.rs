@@ -2,3 +2,6 @@
 
 pub mod control;
 pub mod deb;
+pub mod index;
+pub mod relation;
+pub mod version;
