@@ -5,4 +5,5 @@ pub mod deb;
 pub mod index;
 pub mod relation;
 pub mod solve;
+pub mod trust;
 pub mod version;
