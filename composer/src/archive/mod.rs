@@ -2,3 +2,14 @@
 
 pub mod control;
 pub mod deb;
+pub mod host;
+pub mod index;
+pub mod net;
+pub mod relation;
+pub mod solve;
+pub mod sources;
+pub mod trust;
+pub mod version;
+
+pub use solve::Unsolvable;
+pub use sources::Sources;

@@ -1,0 +1,109 @@
+//! The edge to the network: mirrors are asked, and what they answer is classified.
+
+mod client;
+mod failure;
+mod partial;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use crate::progress::Progress;
+use crate::{Error, Result};
+
+pub use client::{Client, Limits, Login, Proxies};
+pub use failure::Failure;
+pub use partial::Wanted;
+
+/// Asks mirrors in order and remembers which are of no use.
+#[derive(Debug, Default)]
+pub struct Net {
+    client: Client,
+    /// Mirrors, and whole servers, that are not asked again in this run.
+    dead: Mutex<HashSet<String>>,
+    /// What was said already, so that a hundred packages make one line.
+    said: Mutex<HashSet<String>>,
+}
+
+impl Net {
+    pub fn new(client: Client) -> Self {
+        Net { client, ..Net::default() }
+    }
+
+    /// Asks each of `mirrors` with `ask` until one answers; every mirror that does not is named with the reason.
+    pub fn first<T>(
+        &self,
+        mirrors: &[String],
+        what: &str,
+        progress: &Progress,
+        mut ask: impl FnMut(&Client, &str) -> Result<T, Failure>,
+    ) -> Result<T> {
+        let mut reasons = Vec::new();
+        for (mirror, next) in mirrors.iter().zip(mirrors.iter().skip(1).map(Some).chain([None])) {
+            if self.is_dead(mirror) {
+                continue;
+            }
+            match ask(&self.client, mirror) {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Local(error)) => return Err(error),
+                Err(failure) => {
+                    let reason = format!("{} {failure}", shown(mirror));
+                    self.give_up(mirror, &failure);
+                    self.say(progress, mirror, &failure, &reason, next);
+                    reasons.push(reason);
+                }
+            }
+        }
+        if reasons.is_empty() {
+            reasons.push("every mirror failed before in this run".to_owned());
+        }
+        Err(Error::network(format!("no mirror serves {what}")).detail(reasons.join("\n")))
+    }
+
+    fn is_dead(&self, mirror: &str) -> bool {
+        self.dead.lock().is_ok_and(|dead| dead.contains(mirror) || dead.contains(server(mirror)))
+    }
+
+    fn give_up(&self, mirror: &str, failure: &Failure) {
+        let name = match failure {
+            Failure::Unreachable(_) | Failure::Stalled | Failure::Tls(_) => server(mirror),
+            Failure::Untrusted(_) | Failure::WrongBytes(_) => mirror,
+            Failure::Missing(_) | Failure::Status(..) | Failure::Cut(_) | Failure::Local(_) => return,
+        };
+        if let Ok(mut dead) = self.dead.lock() {
+            dead.insert(name.to_owned());
+        }
+    }
+
+    fn say(&self, progress: &Progress, mirror: &str, failure: &Failure, reason: &str, next: Option<&String>) {
+        let key = format!("{mirror} {:?}", std::mem::discriminant(failure));
+        if self.said.lock().is_ok_and(|mut said| said.insert(key)) {
+            let next = next.map(|next| format!("; asking {}", shown(next))).unwrap_or_default();
+            progress.say("mirror", &format!("{reason}{next}"));
+        }
+    }
+}
+
+/// A mirror's address without user name and password.
+pub fn shown(mirror: &str) -> String {
+    match mirror.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => mirror.to_owned(),
+    }
+}
+
+/// Scheme and host of an address.
+fn server(mirror: &str) -> &str {
+    let after = mirror.find("://").map_or(0, |n| n + 3);
+    let rest = mirror.get(after..).unwrap_or_default();
+    let end = after + rest.find('/').unwrap_or(rest.len());
+    // A local mirror has no server: its address stands for itself.
+    if mirror.starts_with("file:") { mirror } else { mirror.get(..end).unwrap_or(mirror) }
+}
