@@ -13,6 +13,7 @@ pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod image;
+pub mod interrupt;
 pub mod lock;
 pub mod profile;
 pub mod progress;

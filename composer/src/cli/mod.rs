@@ -1,16 +1,62 @@
 //! The command line: one file a verb.
 
+pub mod args;
+mod boot;
+mod build;
+mod check;
+mod clean;
+mod docs;
+mod doctor;
+mod lock;
+mod project;
+mod render;
+mod report;
+mod schema;
+mod workbench;
 pub mod worker;
 
 use std::process::ExitCode;
 
-use crate::workshop;
+use clap::Parser;
+
+use crate::error::Result;
+use crate::{interrupt, workshop};
+use args::{Cli, Verb};
 
 /// Runs the program and answers with its exit status.
 pub fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some(workshop::worker::OUTER) => workshop::worker::outer().into(),
-        Some(workshop::worker::INNER) => workshop::worker::inner(worker::work).into(),
-        _ => ExitCode::SUCCESS,
+    match std::env::args_os().nth(1).as_deref().and_then(|a| a.to_str()) {
+        Some(workshop::worker::OUTER) => return workshop::worker::outer().into(),
+        Some(workshop::worker::INNER) => return workshop::worker::inner(worker::work).into(),
+        _ => {}
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows to which stream each goes.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    interrupt::install();
+    let format = cli.global.log_format;
+    match interrupt::translate(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::show(&error, format),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<()> {
+    let global = &cli.global;
+    match cli.verb {
+        Verb::Check(args) => check::run(&args, global),
+        Verb::Schema(args) => schema::run(&args),
+        Verb::Render(args) => render::run(&args, global),
+        Verb::Lock(args) => lock::run(&args, global),
+        Verb::Build(args) => build::run(&args, global),
+        Verb::Boot(args) => boot::run(&args, global),
+        Verb::Doctor => doctor::run(global),
+        Verb::Clean(args) => clean::run(&args, global),
+        Verb::Docs(args) => docs::run(&args),
     }
 }

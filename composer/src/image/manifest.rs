@@ -62,6 +62,23 @@ pub fn outputs(system: &System, medium: &Medium) -> Outputs {
     }
 }
 
+/// Which outputs differ, in words.
+pub fn differences(expected: &Outputs, found: &Outputs) -> Vec<String> {
+    let mut differing = Vec::new();
+    let mut compare = |what: &str, a: &Digest, b: &Digest| {
+        if a != b {
+            differing.push(format!("{what}: the lock names {a}, the build made {b}"));
+        }
+    };
+    for (a, b) in expected.layers.iter().zip(&found.layers) {
+        compare(&format!("layer {}", a.name), &a.sha256, &b.sha256);
+    }
+    compare("kernel", &expected.kernel, &found.kernel);
+    compare("initrd", &expected.initrd, &found.initrd);
+    compare("iso", &expected.iso.sha256, &found.iso.sha256);
+    differing
+}
+
 impl Manifest {
     pub fn new(spec: &ImageSpec, lock: &Lock, system: &System, outputs: &Outputs) -> Self {
         let version = &system.boot.version;

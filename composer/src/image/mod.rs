@@ -1,5 +1,6 @@
 //! The medium: layers, kernel and initrd become a hybrid ISO.
 
+pub mod assemble;
 pub mod boot_files;
 pub mod manifest;
 pub mod medium;

@@ -4,6 +4,7 @@
 //! (key -> what came out), `trees/<kind>/<key>/` (unpacked: the tools tree), `locks/`, `tmp/`, `logs/`.
 //! Nothing is ever half-written: content goes to `tmp/`, is synced and renamed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -148,11 +149,63 @@ impl Store {
 
     /// Waits for the lock `name`, so that of two builds that need the same thing one makes it and the other reuses it.
     pub fn lock(&self, name: &str) -> Result<Guard> {
+        self.flock(name, FlockArg::LockExclusive)
+    }
+
+    /// Takes the lock `name` together with others who do the same: builds do, so that `clean` cannot run meanwhile.
+    pub fn lock_shared(&self, name: &str) -> Result<Guard> {
+        self.flock(name, FlockArg::LockShared)
+    }
+
+    /// Takes the lock `name` alone, or fails at once.
+    pub fn lock_alone(&self, name: &str) -> Result<Guard> {
+        self.flock(name, FlockArg::LockExclusiveNonblock)
+            .map_err(|_| Error::host(format!("a build is using {}", self.root.display())).help("wait until it is done"))
+    }
+
+    fn flock(&self, name: &str, how: FlockArg) -> Result<Guard> {
         let path = self.root.join("locks").join(name);
         let file = File::options().create(true).append(true).open(&path).at("create", &path)?;
-        Flock::lock(file, FlockArg::LockExclusive)
-            .map(Guard)
-            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))
+        Flock::lock(file, how).map(Guard).map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))
+    }
+
+    /// Every object by its name.
+    pub fn all_objects(&self) -> Result<BTreeSet<Digest>> {
+        let mut found = BTreeSet::new();
+        let root = self.root.join("objects");
+        for folder in fs::read_dir(&root).at("read", &root)? {
+            let folder = folder.at("read", &root)?.path();
+            for entry in fs::read_dir(&folder).at("read", &folder)? {
+                let name = entry.at("read", &folder)?.file_name();
+                found.extend(name.to_str().and_then(|n| n.parse::<Digest>().ok()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The objects that layer records name: squashfs files, kernels, initrds.
+    pub fn objects_of_layers(&self) -> Result<BTreeSet<Digest>> {
+        let folder = self.root.join("records/layers");
+        let mut found = BTreeSet::new();
+        let Ok(entries) = fs::read_dir(&folder) else { return Ok(found) };
+        for entry in entries {
+            let path = entry.at("read", &folder)?.path();
+            let bytes = fs::read(&path).at("read", &path)?;
+            let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            let names = ["digest", "kernel", "initrd"].iter().filter_map(|key| value.get(key)?.as_str()?.parse::<Digest>().ok());
+            found.extend(names);
+        }
+        Ok(found)
+    }
+
+    /// Removes objects and answers with the bytes that they had.
+    pub fn discard_all(&self, digests: &BTreeSet<Digest>) -> Result<u64> {
+        let mut bytes = 0;
+        for digest in digests {
+            bytes += fs::metadata(self.object(digest)).map_or(0, |m| m.len());
+            self.discard(digest)?;
+        }
+        Ok(bytes)
     }
 
     pub fn log_path(&self, name: &str) -> PathBuf {

@@ -4,6 +4,7 @@
 //! namespaces of its own, with the tools tree as its root. Mounts and processes die with the worker, and the worker
 //! dies with its parent, whatever kills it.
 
+pub mod host;
 pub mod namespaces;
 pub mod process;
 pub mod tools;

@@ -19,6 +19,9 @@ use crate::{Error, Kind};
 pub const OUTER: &str = "__worker";
 pub const INNER: &str = "__worker-init";
 
+/// In place of a job: only try whether it would go.
+const PROBE: &str = "--probe";
+
 /// A job for a worker.
 #[derive(Debug, Serialize, Deserialize)]
 struct Envelope {
@@ -52,6 +55,7 @@ impl Worker<'_> {
         let mut file = tempfile::NamedTempFile::new_in(&folder).at("create a file in", &folder)?;
         file.write_all(&envelope).at("write", file.path())?;
         let mut child = start(OUTER, file.path())?;
+        let _registered = crate::interrupt::Registered::new(child.id());
         let result = self.listen(&mut child);
         let status = child.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
         let value = result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
@@ -93,6 +97,16 @@ fn start(verb: &str, envelope: &Path) -> Result<Child> {
         .map_err(|e| Error::internal("cannot start a worker").because(&e))
 }
 
+/// Tries whether a worker could leave the host's namespaces.
+pub fn probe() -> Result<()> {
+    let status = Command::new("/proc/self/exe").arg(OUTER).arg(PROBE).env_clear().stdout(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Error::host("the kernel refuses new namespaces or mounts in them")),
+        Err(e) => Err(Error::internal("cannot start a worker").because(&e)),
+    }
+}
+
 /// The worker's voice: what it says goes to the parent as messages on stdout.
 #[derive(Debug, Clone, Copy)]
 pub struct Voice;
@@ -121,6 +135,9 @@ pub fn outer() -> u8 {
 
 fn outer_inner() -> Result<u8> {
     die_with_parent()?;
+    if std::env::args().nth(2).as_deref() == Some(PROBE) {
+        return namespaces::leave(false).and_then(|()| namespaces::try_mount()).map(|()| 0);
+    }
     let envelope = read_envelope()?;
     namespaces::leave(envelope.setup.network)?;
     let mut child = Command::new("/proc/self/exe")

@@ -1,0 +1,198 @@
+//! `build`: from the profile to the ISO, one verb a line.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::archive::{self, Sources};
+use crate::cli::args::{Build, Engine, Global};
+use crate::cli::lock::{self, Strictness};
+use crate::cli::project::{Project, open_store};
+use crate::cli::workbench::{Log, Workbench};
+use crate::cli::worker::Job;
+use crate::engine::system::{Plan, System};
+use crate::error::{IoContext, Result};
+use crate::image::assemble::{self, Assembly};
+use crate::image::{Manifest, Medium, manifest};
+use crate::lock::Lock;
+use crate::lock::types::Outputs;
+use crate::profile::types::Compression;
+use crate::store::{Store, write_atomically};
+use crate::tree::Tree;
+use crate::workshop::host;
+use crate::{Error, engine, render};
+
+/// Where the folder of finished images is seen from inside a worker.
+const OUT: &str = "/out";
+
+pub fn run(args: &Build, global: &Global) -> Result<()> {
+    let project = Project::open(&args.profile, global)?;
+    let store = open_store(global)?;
+    let _using = store.lock_shared("in-use")?;
+    // A second build of the same profile waits here, and then reuses what the first one made.
+    let _mine = store.lock(&format!("build-{}", project.spec().profile))?;
+    let sources = Sources::of_host(&lock::mirrors(&project));
+    let strictness = if args.locked { Strictness::Locked } else { Strictness::Mend };
+    let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
+    let tag = tag(args, &project, &lock)?;
+    let build = Run { args, project: &project, store: &store, lock: &lock, sources: &sources };
+    let log = Log::new(&format!("build-{}", project.spec().profile), &store)?;
+    let iso = build.make(&tag, &log).map_err(|e| keep_log(e, &log))?;
+    writeln!(std::io::stdout().lock(), "{}", iso.display()).at("write", Path::new("stdout"))
+}
+
+/// Errors of the build's own steps name the full log; those of the input have none worth reading.
+fn keep_log(error: Error, log: &Log) -> Error {
+    let worth_reading = std::fs::metadata(&log.host).is_ok_and(|m| m.len() > 0);
+    if worth_reading { error.detail(format!("the full log is {}", log.host.display())) } else { error }
+}
+
+/// `--tag` or `ISO_TAG`, the profile's, or one made of the profile's name and the lock's date.
+pub fn tag(args: &Build, project: &Project, lock: &Lock) -> Result<String> {
+    let given = args.tag.clone().or_else(|| project.loaded.profile.image.as_ref().and_then(|i| i.tag.clone()));
+    let Some(tag) = given else { return Ok(default_tag(&project.spec().profile, lock.epoch)) };
+    let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if tag.is_empty() || tag.len() > 100 || tag.starts_with('.') || !tag.chars().all(safe) {
+        return Err(Error::usage(format!("the tag `{}` cannot name a file", tag.escape_debug())).help("use at most 100 of A-Z a-z 0-9 . _ -"));
+    }
+    Ok(tag)
+}
+
+/// `borgos-<profile>-<YYYYMMDD of the epoch>`.
+pub fn default_tag(profile: &str, epoch: u64) -> String {
+    let time = Timestamp::from_second(i64::try_from(epoch).unwrap_or(0)).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("borgos-{profile}-{}", time.strftime("%Y%m%d"))
+}
+
+struct Run<'a> {
+    args: &'a Build,
+    project: &'a Project,
+    store: &'a Store,
+    lock: &'a Lock,
+    sources: &'a Sources,
+}
+
+impl Run<'_> {
+    fn make(&self, tag: &str, log: &Log) -> Result<PathBuf> {
+        let progress = &self.project.progress;
+        self.foresee_space()?;
+        archive::fetch(&self.lock.packages.iter().collect::<Vec<_>>(), &self.lock.archives, self.sources, self.store, progress, self.args.offline)?;
+        let tree = render::config_tree(self.project.spec(), Some(self.lock), &self.project.assets)?;
+        if self.args.engine == Engine::LiveBuild {
+            return self.with_live_build(&tree, tag, log);
+        }
+        let bench = self.bench(&["build"])?;
+        let system = self.system(&tree, &bench, log)?;
+        let medium = self.medium(&tree, &system, &bench, tag, log)?;
+        let outputs = manifest::outputs(&system, &medium);
+        self.compare(&outputs)?;
+        self.publish(tag, &system, &outputs)
+    }
+
+    fn bench(&self, groups: &[&str]) -> Result<Workbench<'_>> {
+        Workbench::open(groups, self.lock, self.sources, self.args.offline, self.store, &self.project.progress)
+    }
+
+    fn compression(&self) -> Compression {
+        if self.args.fast { Compression::Fast } else { self.project.spec().image.compression }
+    }
+
+    /// Bytes of all .debs of the image.
+    fn deb_bytes(&self) -> u64 {
+        self.lock.packages.iter().map(|p| p.size).sum()
+    }
+
+    /// Refuses before anything is written when the disk cannot hold what is to come. An unpacked system has three to four
+    /// times its packages' bytes, an image about as many as they.
+    fn foresee_space(&self) -> Result<()> {
+        let missing: u64 = self.lock.packages.iter().chain(&self.lock.tools).filter(|p| !self.store.contains(&p.sha256)).map(|p| p.size).sum();
+        let debs = self.deb_bytes();
+        for (what, place, needed) in [("the store", self.store.root(), missing + debs), ("the ISO", self.args.out.as_path(), debs * 3 / 2)] {
+            let free = host::free_bytes(place).unwrap_or(u64::MAX);
+            if free < needed {
+                let message = format!("{} MB are free at {}, but {what} needs about {} MB", free / 1_000_000, place.display(), needed / 1_000_000);
+                return Err(Error::host(message).help("free some space, run `borg-compose clean`, or choose another place with --store or --out"));
+            }
+        }
+        Ok(())
+    }
+
+    fn system(&self, tree: &Tree, bench: &Workbench<'_>, log: &Log) -> Result<System> {
+        let spec = self.project.spec();
+        let plan = Plan {
+            profile: &spec.profile,
+            lock: self.lock,
+            compression: self.compression(),
+            units: &render::packages_part(tree, spec),
+            files: &render::files_part(tree, spec),
+            commands: &render::locale_command(spec).into_iter().collect::<Vec<_>>(),
+        };
+        plan.realise(self.store, &self.project.progress, &log.inside, |job| {
+            bench.run(&Job::System(job.clone()), 1_000_000_000 + 10 * self.deb_bytes(), Vec::new())
+        })
+    }
+
+    fn medium(&self, tree: &Tree, system: &System, bench: &Workbench<'_>, tag: &str, log: &Log) -> Result<Medium> {
+        let spec = self.project.spec();
+        std::fs::create_dir_all(&self.args.out).at("create", &self.args.out)?;
+        let out = self.args.out.canonicalize().at("open", &self.args.out)?;
+        let files = engine::files::compose(&render::files_part(tree, spec), &system.packages.facts, &spec.users, self.lock.epoch)?;
+        let assembly = Assembly {
+            spec,
+            system,
+            files: &files,
+            compression: self.compression(),
+            epoch: self.lock.epoch,
+            grub_cfg: crate::image::menu::grub_cfg(spec, &self.project.assets)?,
+            log: log.inside.clone(),
+            partial: Path::new(OUT).join(format!(".{tag}.iso.partial")),
+        };
+        let place = assemble::Place { iso: out.join(format!("{tag}.iso")), partial: out.join(format!(".{tag}.iso.partial")) };
+        assembly.realise(&place, self.store, &self.project.progress, |job| {
+            bench.run(&Job::Medium(job.clone()), 200_000_000, vec![(out.clone(), OUT.into(), true)])
+        })
+    }
+
+    /// With `--locked`, what came out must be what the lock names.
+    fn compare(&self, outputs: &Outputs) -> Result<()> {
+        let Some(expected) = self.lock.outputs.as_ref().filter(|_| self.args.locked && !self.args.fast) else { return Ok(()) };
+        let differing: Vec<String> = manifest::differences(expected, outputs);
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let error = Error::differs("the result is not the one that the lock names");
+        Err(differing.into_iter().fold(error, Error::detail).help("look for an input that the lock does not hold, or run `lock --update`"))
+    }
+
+    fn publish(&self, tag: &str, system: &System, outputs: &Outputs) -> Result<PathBuf> {
+        let spec = self.project.spec();
+        let iso = self.args.out.join(format!("{tag}.iso"));
+        let manifest = Manifest::new(spec, self.lock, system, outputs);
+        let mut json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::internal("cannot write the manifest").because(&e))?;
+        json.push(b'\n');
+        write_atomically(&self.args.out.join(format!("{tag}.manifest.json")), &json)?;
+        write_atomically(&self.args.out.join(format!("{tag}.sha256")), format!("{}  {tag}.iso\n", outputs.iso.sha256).as_bytes())?;
+        if !self.args.fast && !self.args.locked {
+            self.remember(system, outputs)?;
+        }
+        self.project.progress.say("iso", &format!("{:.0} MB, sha256 {}", outputs.iso.size as f64 / 1e6, outputs.iso.sha256));
+        Ok(iso)
+    }
+
+    /// Writes outputs, and the users and groups that packages made, into the lock.
+    fn remember(&self, system: &System, outputs: &Outputs) -> Result<()> {
+        let mut lock = self.lock.clone();
+        lock.outputs = Some(outputs.clone());
+        lock.ids = system.packages.facts.accounts.ids();
+        if lock != *self.lock {
+            crate::lock::file::write(&self.project.lock_path(), &lock)?;
+        }
+        Ok(())
+    }
+
+    fn with_live_build(&self, tree: &Tree, _tag: &str, _log: &Log) -> Result<PathBuf> {
+        let _ = tree;
+        Err(Error::internal("the live-build engine is not there yet"))
+    }
+}

@@ -1,0 +1,124 @@
+//! `lock`, and the lock that the other verbs work from.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::archive::{self, Sources, Update};
+use crate::cli::args::{Global, Lock as LockArgs};
+use crate::cli::project::{Project, open_store};
+use crate::error::Result;
+use crate::lock::{self, Lock};
+use crate::runtime::{self, LocalDeb};
+use crate::store::Store;
+use crate::{Error, cli};
+
+pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
+    let project = Project::open(&args.profile, global)?;
+    let store = open_store(global)?;
+    let _using = store.lock_shared("in-use")?;
+    let update = match &args.update {
+        None => Update::Keep,
+        Some(names) if names.is_empty() => Update::All,
+        Some(names) => Update::Only(names.clone()),
+    };
+    let sources = Sources::of_host(&mirrors(&project));
+    let prior = lock::file::read(&project.lock_path())?;
+    let debs = runtime_debs(&project, global, &store)?;
+    let lock = pin(&project, prior.as_ref(), &update, &debs, &sources, &store)?;
+    save(&project, prior.as_ref(), &lock)
+}
+
+pub fn mirrors(project: &Project) -> Vec<String> {
+    project.loaded.profile.mirrors.iter().map(|m| m.0.clone()).collect()
+}
+
+/// How strictly a verb takes the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// Make a missing lock, mend a stale one.
+    Mend,
+    /// Refuse both.
+    Locked,
+}
+
+/// The lock that a build works from.
+pub fn obtain(project: &Project, strictness: Strictness, offline: bool, sources: &Sources, store: &Store, global: &Global) -> Result<Lock> {
+    let path = project.lock_path();
+    let prior = lock::file::read(&path)?;
+    let stale = match &prior {
+        None => Some(vec![format!("{} does not exist", path.display())]),
+        Some(lock) => lock::stale(lock, project.spec()),
+    };
+    if strictness == Strictness::Locked {
+        return match (prior, stale) {
+            (Some(lock), None) => Ok(lock),
+            (_, reasons) => Err(refused(project, &reasons.unwrap_or_default())),
+        };
+    }
+    let debs = runtime_debs(project, global, store)?;
+    let current = prior.as_ref().is_some_and(|lock| stale.is_none() && same_runtime(lock, &debs));
+    if let (true, Some(lock)) = (current, &prior) {
+        return Ok(lock.clone());
+    }
+    if offline {
+        return Err(refused(project, &stale.unwrap_or_else(|| vec!["the runtime's packages changed".into()])));
+    }
+    let lock = pin(project, prior.as_ref(), &Update::Keep, &debs, sources, store)?;
+    save(project, prior.as_ref(), &lock)?;
+    Ok(lock)
+}
+
+fn refused(project: &Project, reasons: &[String]) -> Error {
+    let path = project.lock_path();
+    let error = Error::input(format!("the lock {} does not fit the profile", path.display()));
+    let error = reasons.iter().fold(error, |e, reason| e.detail(reason.clone()));
+    error.help(format!("run `borg-compose lock --profile {}` and commit the result", project.path.display()))
+}
+
+fn runtime_debs(project: &Project, global: &Global, store: &Store) -> Result<Vec<LocalDeb>> {
+    runtime::debs(&project.spec().runtime(), project.spec().suite, global.runtime.as_deref(), store, &project.progress)
+}
+
+fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
+    let mut locked: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::RUNTIME).map(|p| p.sha256).collect();
+    let mut built: Vec<_> = debs.iter().map(|d| d.sha256).collect();
+    locked.sort_unstable();
+    built.sort_unstable();
+    locked == built
+}
+
+fn pin(project: &Project, prior: Option<&Lock>, update: &Update, debs: &[LocalDeb], sources: &Sources, store: &Store) -> Result<Lock> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let request = archive::Request { spec: project.spec(), prior, update, runtime: debs, epoch: epoch()?, now };
+    archive::pin(&request, sources, store, &project.progress).map_err(|e| cli::report::point(e, &project.loaded.view))
+}
+
+/// SOURCE_DATE_EPOCH is read here, when locking, and nowhere else.
+fn epoch() -> Result<Option<u64>> {
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) if !text.is_empty() => {
+            let wrong = |e: &dyn std::error::Error| {
+                Error::usage(format!("SOURCE_DATE_EPOCH is `{text}`, not a number")).because(e).help("give seconds since 1970, or unset it")
+            };
+            text.parse().map(Some).map_err(|e: std::num::ParseIntError| wrong(&e))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Writes the lock if it changed, and says each change.
+fn save(project: &Project, prior: Option<&Lock>, lock: &Lock) -> Result<()> {
+    let path = project.lock_path();
+    if prior == Some(lock) {
+        project.progress.say("lock", &format!("{} is up to date", path.display()));
+        return Ok(());
+    }
+    match prior {
+        Some(prior) => {
+            for change in lock::diff(prior, lock) {
+                project.progress.say("lock", &change.to_string());
+            }
+        }
+        None => project.progress.say("lock", &format!("{} packages, {} tools", lock.packages.len(), lock.tools.len())),
+    }
+    lock::file::write(&path, lock)
+}

@@ -1,0 +1,66 @@
+//! What every verb starts from: the store, the assets, and a profile that is read and decided.
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::assets::Assets;
+use crate::cli::args::{Global, LogFormat, ProfileArg};
+use crate::error::Result;
+use crate::profile::source;
+use crate::progress::Progress;
+use crate::spec::load::{Loaded, Overrides};
+use crate::spec::{self, ImageSpec};
+use crate::store::Store;
+
+pub fn progress(global: &Global) -> Progress {
+    Progress::new(global.log_format == LogFormat::Json)
+}
+
+/// Where the store lies: as asked for, or in the user's cache folder.
+pub fn store_root(global: &Global) -> Result<PathBuf> {
+    if let Some(root) = &global.store {
+        return Ok(root.clone());
+    }
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    cache.map(|c| c.join("borg-compose")).ok_or_else(|| {
+        Error::usage("no place for the store: neither HOME nor XDG_CACHE_HOME is set").help("give --store DIR or set BORG_STORE")
+    })
+}
+
+pub fn open_store(global: &Global) -> Result<Store> {
+    Store::open(&store_root(global)?)
+}
+
+/// The assets, with what the current folder puts over the embedded ones.
+pub fn assets() -> Result<Assets> {
+    Assets::load(Path::new("."))
+}
+
+/// A profile with everything around it.
+#[derive(Debug)]
+pub struct Project {
+    pub path: PathBuf,
+    pub loaded: Loaded,
+    pub assets: Assets,
+    pub progress: Progress,
+}
+
+impl Project {
+    pub fn open(args: &ProfileArg, global: &Global) -> Result<Self> {
+        let path = source::find(&args.profile, Path::new("."))?;
+        let assets = assets()?;
+        let overrides = Overrides { offline_model: args.offline_model.clone(), offline_only: args.offline_only };
+        let loaded = spec::load::load(&path, &assets, &overrides)?;
+        Ok(Project { path, loaded, assets, progress: progress(global) })
+    }
+
+    pub fn spec(&self) -> &ImageSpec {
+        &self.loaded.spec
+    }
+
+    /// The lock lies beside the profile.
+    pub fn lock_path(&self) -> PathBuf {
+        self.path.with_extension("lock")
+    }
+}

@@ -1,0 +1,76 @@
+//! The tools of a lock, ready to work: every job of a verb goes through here.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::archive::{self, Sources};
+use crate::error::Result;
+use crate::lock::Lock;
+use crate::lock::types::LockedPackage;
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::workshop::namespaces::Scratch;
+use crate::workshop::{Setup, Tools, Worker, host};
+
+/// Memory that is left to everything else when the scratch space is a tmpfs.
+const SPARE_MEMORY: u64 = 1_500_000_000;
+
+#[derive(Debug)]
+pub struct Workbench<'a> {
+    pub tools: Tools,
+    store: &'a Store,
+    progress: &'a Progress,
+}
+
+impl<'a> Workbench<'a> {
+    /// Fetches and unpacks the tools of these groups.
+    pub fn open(groups: &[&str], lock: &Lock, sources: &Sources, offline: bool, store: &'a Store, progress: &'a Progress) -> Result<Self> {
+        let wanted = tools_of(lock, groups);
+        archive::fetch(&wanted, &lock.archives, sources, store, progress, offline)?;
+        Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, store, progress })
+    }
+
+    /// Does one job in a worker with `scratch` bytes of work space, in memory if there is enough.
+    pub fn run<J: Serialize, R: DeserializeOwned>(&self, job: &J, scratch: u64, binds: Vec<(PathBuf, PathBuf, bool)>) -> Result<R> {
+        let mountpoint = self.store.temporary_folder()?;
+        let disk = self.store.temporary_folder()?;
+        let scratch = if host::available_memory() > scratch + SPARE_MEMORY {
+            Scratch::Memory(scratch)
+        } else {
+            self.progress.say("scratch", "not enough memory for the work space: using the disk");
+            Scratch::Disk(disk.path().to_owned())
+        };
+        let setup = Setup {
+            tools: self.tools.root.clone(),
+            store: self.store.root().to_owned(),
+            mountpoint: mountpoint.path().to_owned(),
+            scratch,
+            binds,
+            network: false,
+        };
+        Worker { setup, progress: self.progress }.run(job)
+    }
+}
+
+/// The locked tools of some groups, in the lock's order.
+pub fn tools_of<'l>(lock: &'l Lock, groups: &[&str]) -> Vec<&'l LockedPackage> {
+    lock.tools.iter().filter(|t| t.group.as_deref().is_none_or(|g| groups.contains(&g))).collect()
+}
+
+/// The log of a build, seen from here and from inside a worker.
+#[derive(Debug)]
+pub struct Log {
+    pub host: PathBuf,
+    pub inside: PathBuf,
+}
+
+impl Log {
+    /// A new, empty log of this name.
+    pub fn new(name: &str, store: &Store) -> Result<Self> {
+        let host = store.log_path(&format!("{name}.log"));
+        crate::store::write_atomically(&host, b"")?;
+        Ok(Log { host, inside: Path::new(crate::workshop::STORE).join("logs").join(format!("{name}.log")) })
+    }
+}

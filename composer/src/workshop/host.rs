@@ -1,0 +1,71 @@
+//! What the host gives: privileges, kernel features, space.
+
+use std::fs;
+use std::path::Path;
+
+use crate::workshop::worker;
+
+/// Bytes that a first build needs in the store: downloads, tools, layers.
+const STORE_BYTES: u64 = 3_000_000_000;
+
+/// One thing looked at; a problem is what is wrong and how to mend it.
+#[derive(Debug)]
+pub struct Finding {
+    pub name: &'static str,
+    pub problem: Option<(String, String)>,
+}
+
+/// Looks at everything that a build needs.
+pub fn examine(store: &Path) -> Vec<Finding> {
+    vec![
+        finding("Linux on x86-64", cfg!(all(target_os = "linux", target_arch = "x86_64")), "another system", "use a 64-bit PC with Linux"),
+        finding("root", nix::unistd::geteuid().is_root(), "not running as root", "run with sudo"),
+        finding("overlay file system", kernel_knows("overlay"), "the kernel has no overlayfs", "load it with `modprobe overlay`"),
+        namespaces(),
+        space(store),
+    ]
+}
+
+fn finding(name: &'static str, good: bool, what: &str, mend: &str) -> Finding {
+    Finding { name, problem: (!good).then(|| (what.to_owned(), mend.to_owned())) }
+}
+
+fn kernel_knows(file_system: &str) -> bool {
+    fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.lines().any(|l| l.split_whitespace().last() == Some(file_system)))
+}
+
+fn namespaces() -> Finding {
+    let name = "mount and PID namespaces";
+    match worker::probe() {
+        Ok(()) => Finding { name, problem: None },
+        Err(error) => {
+            let mend = "in a container, run it with --privileged, or with --cap-add SYS_ADMIN and --security-opt seccomp=unconfined";
+            Finding { name, problem: Some((error.to_string(), mend.to_owned())) }
+        }
+    }
+}
+
+fn space(store: &Path) -> Finding {
+    let name = "space for the store";
+    let Some(free) = free_bytes(store) else {
+        return Finding { name, problem: Some((format!("cannot look at {}", store.display()), "give --store DIR".into())) };
+    };
+    let good = free >= STORE_BYTES;
+    let what = format!("{} MB free at {}", free / 1_000_000, store.display());
+    finding(name, good, &what, &format!("free some: a first build takes about {} MB, or set BORG_STORE", STORE_BYTES / 1_000_000))
+}
+
+/// Bytes that an ordinary user may still write at `path`, or at the nearest folder above it that exists.
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|p| p.exists()).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stat = nix::sys::statvfs::statvfs(there).ok()?;
+    Some(stat.blocks_available() * stat.fragment_size())
+}
+
+/// Bytes of memory that are available without swapping.
+pub fn available_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
+    let kib: Option<u64> = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0) * 1024
+}
