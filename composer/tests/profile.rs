@@ -10,6 +10,7 @@ use borg_compose::profile::{self, docs, schema};
 use borg_compose::spec::{self, Overrides};
 use borg_compose::{Kind, catalogue};
 use miette::{GraphicalReportHandler, GraphicalTheme};
+use proptest::prelude::*;
 
 /// A small catalogue of the tests' own, so that a change in `units/` changes no snapshot.
 fn assets() -> Assets {
@@ -26,7 +27,8 @@ fn load(path: &Path) -> Result<spec::Loaded, Error> {
 }
 
 fn rendered(error: &Error) -> String {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100).with_links(false);
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100).with_links(false);
     let mut text = format!("{error}\n");
     for report in error.span_reports() {
         text.push('\n');
@@ -120,4 +122,119 @@ fn the_schema_and_the_reference_are_as_they_were() {
     let catalogue = catalogue::load(&assets()).unwrap();
     insta::assert_json_snapshot!("schema", schema::schema(&catalogue));
     insta::assert_snapshot!("reference", docs::reference(&catalogue));
+}
+
+/// Values with the profile's own keys, so that the rules are reached, and contents that nobody expects.
+fn profile_like() -> impl Strategy<Value = serde_json::Value> {
+    let word = prop::sample::select(vec![
+        "nginx",
+        "ssh",
+        "network",
+        "/etc/a",
+        "/",
+        "..",
+        "",
+        "a b",
+        "é",
+        "$(x)",
+        "http://a:b@c/d",
+        "10.0.0.1/8",
+        "$6$a$b",
+        "root",
+        "ssh-ed25519 AAAA",
+        "2 GB",
+        "0644",
+        "trixie",
+        "init=x",
+        "Europe/Berlin",
+        "\n",
+        "\u{0}",
+        "\u{1b}[2J",
+        "x.yaml",
+        "borg",
+    ]);
+    let key = prop::sample::select(vec![
+        "profile",
+        "services",
+        "suite",
+        "hostname",
+        "timezone",
+        "network",
+        "packages",
+        "users",
+        "files",
+        "kernel",
+        "mirrors",
+        "repositories",
+        "image",
+        "path",
+        "content",
+        "source",
+        "mode",
+        "name",
+        "uid",
+        "groups",
+        "ssh_keys",
+        "password_hash",
+        "password_hash_file",
+        "sudo",
+        "cmdline",
+        "flavour",
+        "uri",
+        "key",
+        "components",
+        "size_limit",
+        "nginx",
+        "http_port",
+        "ssh",
+        "port",
+        "com-monitor",
+        "ports",
+        "device",
+        "addresses",
+        "gateway",
+        "dns",
+        "time",
+        "<<",
+        "a/b~c",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        word.prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        (0..100u16).prop_map(serde_json::Value::from),
+        any::<bool>().prop_map(serde_json::Value::from),
+        Just(serde_json::Value::Null),
+    ];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
+            prop::collection::btree_map(key.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|map| serde_json::Value::from(serde_json::Map::from_iter(map))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_check_never_panics(value in profile_like()) {
+        let catalogue = catalogue::load(&assets()).unwrap();
+        if let Err(error) = profile::check("x.yaml", &value.to_string(), &catalogue) {
+            prop_assert_eq!(error.kind(), Kind::Input);
+            let text = rendered(&error);
+            let leaks = text.contains('\u{1b}') || text.contains("a:b@");
+            prop_assert!(!leaks, "{}", text);
+        }
+    }
+
+    #[test]
+    fn the_check_never_panics_on_broken_text(text in "(profile|users|files|services|password|- |  |: |\\{|\\}|\\[|\\]|\n|\"|'|é|x|,|#){0,40}") {
+        let catalogue = catalogue::load(&assets()).unwrap();
+        if let Err(error) = profile::check("x.yaml", &text, &catalogue) {
+            prop_assert_eq!(error.kind(), Kind::Input);
+            rendered(&error);
+        }
+    }
 }

@@ -14,13 +14,13 @@ pub fn reference(catalogue: &Catalogue) -> String {
         "# Profile reference\n\nGenerated from the schema; do not edit. A profile is one YAML file. Unknown keys are errors.\n\n\
          ## Keys\n",
     );
-    table(&mut text, &schema);
+    table(&mut text, &schema, false);
     for (key, property) in properties(&schema) {
         let inner = property.get("items").filter(|_| key != "services").unwrap_or(property);
         if properties(inner).next().is_some() {
             let each = if property.get("items").is_some() { " (each entry)" } else { "" };
             let _ = write!(text, "\n## `{key}`{each}\n");
-            table(&mut text, inner);
+            table(&mut text, inner, false);
         }
     }
     text.push_str("\n## Services\n");
@@ -38,7 +38,7 @@ fn section(text: &mut String, service: &Service) {
     text.push('\n');
     let options: Map<String, Value> = service.options.clone().into_iter().collect();
     if !options.is_empty() {
-        table(text, &serde_json::json!({ "properties": options }));
+        table(text, &serde_json::json!({ "properties": options }), true);
     }
 }
 
@@ -46,8 +46,13 @@ fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema.get("properties").and_then(Value::as_object).into_iter().flatten()
 }
 
-fn table(text: &mut String, schema: &Value) {
+/// `deep` also shows the keys of entries, which have no section of their own.
+fn table(text: &mut String, schema: &Value, deep: bool) {
     text.push_str("\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+    rows(text, schema, "", deep);
+}
+
+fn rows(text: &mut String, schema: &Value, prefix: &str, deep: bool) {
     let required = |key: &str| {
         let list = schema.get("required").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|name| name == key))
@@ -56,12 +61,16 @@ fn table(text: &mut String, schema: &Value) {
         let default = match property.get("default") {
             _ if required(key) => "required".to_owned(),
             Some(Value::Array(list)) if list.is_empty() => String::new(),
+            Some(Value::String(word)) => format!("`{word}`"),
             Some(value) => format!("`{value}`"),
             None => String::new(),
         };
         let meaning = property.get("description").and_then(Value::as_str).unwrap_or_default();
         let meaning = format!("{meaning}{}", limits(property));
-        let _ = writeln!(text, "| `{key}` | {} | {default} | {} |", kind(property), cell(&meaning));
+        let _ = writeln!(text, "| `{prefix}{key}` | {} | {default} | {} |", kind(property), cell(&meaning));
+        if let Some(items) = property.get("items").filter(|_| deep) {
+            rows(text, items, &format!("{prefix}{key}[]."), deep);
+        }
     }
 }
 
