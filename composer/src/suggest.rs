@@ -17,7 +17,11 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// `host` means `hostname`, `keymap` does not mean `key`.
 fn prefix_bonus(word: &str, candidate: &str) -> f64 {
-    if word.len() >= 3 && candidate.starts_with(word) { 0.7 } else { 0.0 }
+    if word.len() < 3 || !candidate.starts_with(word) {
+        return 0.0;
+    }
+    let rest = u32::try_from(candidate.len() - word.len()).unwrap_or(u32::MAX);
+    0.6 + 0.3 / f64::from(rest.saturating_add(1))
 }
 
 /// The help that names the nearest candidate, or all of them if they are few.
@@ -41,5 +45,6 @@ mod tests {
         assert_eq!(closest("host", keys), Some("hostname"));
         assert_eq!(closest("Packages", keys), Some("packages"));
         assert_eq!(closest("zzz", keys), None);
+        assert_eq!(closest("password", ["password_hash_file", "password_hash"]), Some("password_hash"));
     }
 }

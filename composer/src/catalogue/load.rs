@@ -1,6 +1,6 @@
 //! Reads the catalogue from the assets.
 
-use super::types::{Catalogue, Service};
+use super::types::{Catalogue, HealthRule, PortNumber, Service};
 use crate::assets::Assets;
 use crate::error::{Error, Result};
 use crate::profile::fault::Shown;
@@ -26,14 +26,67 @@ fn service(name: &str, path: &str, bytes: &[u8]) -> Result<Service> {
         .map_err(|e| Error::input(format!("{path} is not UTF-8 text")).because(&e).help("save it as UTF-8"))?;
     let document = yaml::parse(text).map_err(|faults| Shown::new(path, text, None).error("service", faults))?;
     let mut service: Service = serde_json::from_value(document.value).map_err(|e| {
-        Error::input(format!("{path} does not describe a service")).because(&e).help("see the other folders in `units/`")
+        Error::input(format!("{path} does not describe a service"))
+            .because(&e)
+            .help("see the other folders in `units/`")
     })?;
     name.clone_into(&mut service.name);
+    sound_options(&service, path)?;
+    Ok(service)
+}
+
+/// Options are schemas, and the ports that name an option name one there is.
+fn sound_options(service: &Service, path: &str) -> Result<()> {
     for (option, schema) in &service.options {
         if !schema.is_object() || jsonschema::validator_for(schema).is_err() {
             return Err(Error::input(format!("{path}: option `{option}` is not a JSON Schema"))
                 .help("write a type and a default: `{ type: integer, default: 80 }`"));
         }
     }
-    Ok(service)
+    let of_health = service.health.iter().filter_map(|rule| match rule {
+        HealthRule::Http { port, .. } | HealthRule::Tcp(port) => Some(port),
+        HealthRule::Unit(_) | HealthRule::Exec(_) => None,
+    });
+    for port in service.ports.iter().map(|rule| &rule.port).chain(of_health) {
+        if let PortNumber::Option(name) = port
+            && !service.options.contains_key(name)
+        {
+            return Err(Error::input(format!("{path}: a port names the option `{name}`, which there is not"))
+                .help(format!("add `{name}` to `options:`, or write the port's number")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let assets = Assets::from_iter([("units/x/service.yaml".to_owned(), text.as_bytes().to_vec())]);
+        load(&assets).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_file_is_named() {
+        for (text, message) in [
+            ("summary: [", "the service units/x/service.yaml has a fault"),
+            ("summary: a\nports: [{ port: p, reach: public }]", "units/x/service.yaml: a port names the option `p`"),
+            ("summary: a\nsumary: b", "units/x/service.yaml does not describe a service"),
+            ("summary: a\noptions: { p: 80 }", "units/x/service.yaml: option `p` is not a JSON Schema"),
+        ] {
+            assert!(error(text).starts_with(message), "{text}: {}", error(text));
+        }
+    }
+
+    #[test]
+    fn only_folders_of_units_are_services() {
+        let file = |path: &str| (path.to_owned(), b"summary: a".to_vec());
+        let assets = Assets::from_iter([
+            file("units/a/service.yaml"),
+            file("units/a/b/service.yaml"),
+            file("units/a/a.service"),
+        ]);
+        assert_eq!(load(&assets).unwrap().0.keys().collect::<Vec<_>>(), ["a"]);
+    }
 }

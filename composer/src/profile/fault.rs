@@ -72,7 +72,9 @@ impl Shown {
             let (line, column) = self.position(range.start);
             message = format!("{message} ({} line {line}, column {column})", self.name);
         }
-        let source = readable.then(|| NamedSource::new(&self.name, Arc::clone(&self.text)));
+        // An empty text has no line to show.
+        let source =
+            (readable && !self.text.trim().is_empty()).then(|| NamedSource::new(&self.name, Arc::clone(&self.text)));
         SpanReport { message, help: fault.help.clone(), labels, source }.into()
     }
 
@@ -142,8 +144,10 @@ impl Diagnostic for SpanReport {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         self.source.as_ref()?;
-        Some(Box::new(self.labels.iter().map(|(range, text)| {
-            LabeledSpan::new(Some(text.clone()), range.start, range.end - range.start)
-        })))
+        Some(Box::new(
+            self.labels
+                .iter()
+                .map(|(range, text)| LabeledSpan::new(Some(text.clone()), range.start, range.end - range.start)),
+        ))
     }
 }

@@ -10,7 +10,9 @@ pub fn of_key(key: &str) -> Option<&'static str> {
         "timezone" => "a time zone such as `Europe/Berlin`",
         "layout" => "an XKB layout such as `us` or `de`",
         "variant" => "an XKB variant such as `nodeadkeys`",
-        "packages" => "a Debian package's name: lower-case letters, digits, `+`, `-`, `.`, and no version or architecture",
+        "packages" => {
+            "a Debian package's name: lower-case letters, digits, `+`, `-`, `.`, and no version or architecture"
+        }
         "mirrors" | "uri" => "an address that starts with http:// or https:// and has no spaces, quotes or `\\`",
         "users" => "a login name: lower-case letters, digits and `-`, at most 32, a letter first",
         "shell" => "an absolute path such as `/bin/bash`",

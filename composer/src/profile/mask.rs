@@ -37,23 +37,34 @@ fn secret_values(spans: &SpanMap) -> Vec<Range<usize>> {
     spans.values().filter(|(pointer, _)| secret(pointer)).map(|(_, range)| range.clone()).collect()
 }
 
-/// What follows `…pass…:` on a line.
+/// What follows `…pass…:` on a line, and the lines below it that are indented deeper.
 fn secret_lines(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
+    let mut outer: Option<usize> = None;
     for line in text.split_inclusive('\n') {
-        let mut from = 0;
-        while let Some(colon) = line.get(from..).and_then(|rest| rest.find(':')).map(|at| from + at) {
-            let key = line[..colon].rsplit([',', '{', '[', ' ', '\t', ':']).find(|part| !part.is_empty());
-            if key.is_some_and(|key| is_secret_key(key.trim_matches(['"', '\'']))) {
-                found.push(start + colon + 1..start + line.len());
-                break;
-            }
-            from = colon + 1;
+        let indent = line.len() - line.trim_start_matches([' ', '-']).len();
+        if outer.is_some_and(|outer| indent > outer) {
+            found.push(start + indent..start + line.len());
+        } else {
+            let value = secret_value(line);
+            outer = value.map(|_| indent);
+            found.extend(value.map(|at| start + at..start + line.len()));
         }
         start += line.len();
     }
     found
+}
+
+/// Where the value of a secret key starts in a line.
+fn secret_value(line: &str) -> Option<usize> {
+    let is_secret = |colon: &usize| {
+        let key = line.get(..*colon).unwrap_or("").trim_end().rsplit([',', '{', '[', ' ', '\t', ':']).next();
+        key.is_some_and(|key| is_secret_key(key.trim_matches(['"', '\''])))
+    };
+    let colon = line.match_indices(':').map(|(at, _)| at).find(is_secret)?;
+    let rest = line.get(colon + 1..)?;
+    Some(colon + 1 + rest.len() - rest.trim_start_matches([' ', '\t']).len())
 }
 
 /// The `user:password` of addresses.
@@ -80,6 +91,12 @@ mod tests {
         assert_eq!(shown.len(), text.len());
         assert!(!shown.contains("nter2") && !shown.contains("pw@"));
         assert!(shown.contains("@host/x"));
+    }
+
+    #[test]
+    fn a_secret_below_its_key_is_one_too() {
+        let shown = masked("- password_hash: |\n    hunter2\n  name: ann\n\"pass\" : hunter2\n", None);
+        assert_eq!(shown, "- password_hash: *\n    *******\n  name: ann\n\"pass\" : *******\n");
     }
 
     #[test]

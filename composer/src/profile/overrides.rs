@@ -12,7 +12,9 @@ pub fn apply(profile: &mut Profile, offline_model: Option<&str>, offline_only: O
     if let Some(model) = offline_model {
         if !is_model(model) {
             let form = forms::of_key("offline_model").unwrap_or_default();
-            return Err(Error::input("BORG_OFFLINE_MODEL has the wrong form").help(format!("write {form}, or unset it")));
+            return Err(
+                Error::input("BORG_OFFLINE_MODEL has the wrong form").help(format!("write {form}, or unset it"))
+            );
         }
         profile.offline_model = Some(model.to_owned());
     }

@@ -6,12 +6,49 @@ use serde_json::{Map, Value, json};
 use super::types::Profile;
 use crate::catalogue::{Catalogue, Service};
 
+enum Preset {
+    Text(&'static str),
+    Flag(bool),
+}
+
+impl Preset {
+    fn json(&self) -> Value {
+        match self {
+            Preset::Text(text) => json!(text),
+            Preset::Flag(flag) => json!(flag),
+        }
+    }
+}
+
+/// What `spec` decides for keys that are left out, for editors and the reference.
+const DEFAULTS: [(&str, Preset); 14] = [
+    ("/properties/offline_only", Preset::Flag(false)),
+    ("/properties/suite", Preset::Text("trixie")),
+    ("/properties/arch", Preset::Text("amd64")),
+    ("/properties/locale", Preset::Text("C.UTF-8")),
+    ("/properties/timezone", Preset::Text("Etc/UTC")),
+    ("/properties/network/properties/dhcp", Preset::Flag(true)),
+    ("/properties/users/items/properties/shell", Preset::Text("/bin/bash")),
+    ("/properties/users/items/properties/sudo", Preset::Flag(false)),
+    ("/properties/files/items/properties/mode", Preset::Text("0644")),
+    ("/properties/files/items/properties/owner", Preset::Text("root")),
+    ("/properties/kernel/properties/flavour", Preset::Text("generic")),
+    ("/properties/firmware", Preset::Text("common")),
+    ("/properties/image/properties/size_limit", Preset::Text("2 GB")),
+    ("/properties/image/properties/compression", Preset::Text("zstd")),
+];
+
 /// The JSON Schema (draft 2020-12) of a profile, for the check and for editors.
 pub fn schema(catalogue: &Catalogue) -> Value {
     // Inlined, so that a schema path in an error is a plain pointer into this value.
     let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<Profile>().to_value();
     flatten_null(&mut schema);
+    for (pointer, default) in DEFAULTS {
+        if let Some(Value::Object(property)) = schema.pointer_mut(pointer) {
+            property.insert("default".into(), default.json());
+        }
+    }
     if let Some(items) = schema.pointer_mut("/properties/services/items") {
         *items = service_entry(catalogue);
     }
@@ -88,6 +125,14 @@ fn options(service: &Service) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_default_has_its_property() {
+        let schema = schema(&Catalogue::default());
+        for (pointer, _) in DEFAULTS {
+            assert!(schema.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
 
     #[test]
     fn no_null_and_no_reference_is_left() {

@@ -30,8 +30,10 @@ pub fn load(path: &Path) -> Result<String> {
     }
     let size = metadata.len().max(bytes.len() as u64);
     if size > LIMIT {
-        return Err(Error::input(format!("{shown} is too large for a profile: {size} bytes, at most {LIMIT} are read"))
-            .help("put large texts into files beside the profile and name them with `source:`"));
+        return Err(Error::input(format!(
+            "{shown} is too large for a profile: {size} bytes, at most {LIMIT} are read"
+        ))
+        .help("put large texts into files beside the profile and name them with `source:`"));
     }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();

@@ -118,7 +118,8 @@ fn by_profile(profile: &Profile) -> Vec<Wanted> {
     if profile.keyboard.as_ref().is_some_and(|keyboard| keyboard.layout != "us" || keyboard.variant.is_some()) {
         wanted.extend(["console-setup", "keyboard-configuration"].map(|name| of(name, "/keyboard".to_owned())));
     }
-    let sudoer = profile.users.iter().position(|user| user.sudo == Some(true) || user.groups.iter().any(|g| g == "sudo"));
+    let sudoer =
+        profile.users.iter().position(|user| user.sudo == Some(true) || user.groups.iter().any(|g| g == "sudo"));
     wanted.extend(sudoer.map(|i| of("sudo", format!("/users/{i}"))));
     wanted
 }

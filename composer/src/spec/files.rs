@@ -46,7 +46,8 @@ pub fn look(document: &Document, profile_dir: &Path) -> (Sources, Vec<Fault>) {
     sources.files.sort_by(|a, b| a.path.cmp(&b.path));
     for repository in profile.list("repositories") {
         if let (Some((_, name)), Some((node, path))) = (repository.text("name"), repository.text("key"))
-            && let Some(key) = read(&node, path, profile_dir, SMALL_LIMIT, &mut faults).and_then(|b| key(&node, b, &mut faults))
+            && let Some(key) =
+                read(&node, path, profile_dir, SMALL_LIMIT, &mut faults).and_then(|b| key(&node, b, &mut faults))
         {
             sources.keys.insert(name.to_owned(), key);
         }
@@ -94,7 +95,12 @@ fn read(node: &Node<'_>, path: &str, folder: &Path, limit: u64, faults: &mut Fau
             None
         }
         Err(e) => {
-            faults.at(node, format!("cannot read `{}`: {}", brief(path), plain(&e)), "this file", "make it readable for you");
+            faults.at(
+                node,
+                format!("cannot read `{}`: {}", brief(path), plain(&e)),
+                "this file",
+                "make it readable for you",
+            );
             None
         }
     }
@@ -128,7 +134,12 @@ fn locate(node: &Node<'_>, path: &str, folder: &Path, faults: &mut Faults<'_>) -
     }
     // Asked before opening: opening a FIFO would wait for a writer.
     if !fs::metadata(&real).is_ok_and(|metadata| metadata.is_file()) {
-        faults.at(node, format!("`{shown}` is no regular file"), "this path", "name a file; list the files of a folder one by one");
+        faults.at(
+            node,
+            format!("`{shown}` is no regular file"),
+            "this path",
+            "name a file; list the files of a folder one by one",
+        );
         return None;
     }
     Some(real)
@@ -151,7 +162,12 @@ fn key(node: &Node<'_>, bytes: Vec<u8>, faults: &mut Faults<'_>) -> Option<Strin
         Err(bytes) if bytes.first().is_some_and(|first| first & 0x80 != 0) => return Some(hex::encode(bytes)),
         _ => "it is neither armoured nor binary",
     };
-    faults.at(node, format!("not an OpenPGP public key: {wrong}"), "this file", "export it with `gpg --export --armor KEY`");
+    faults.at(
+        node,
+        format!("not an OpenPGP public key: {wrong}"),
+        "this file",
+        "export it with `gpg --export --armor KEY`",
+    );
     None
 }
 

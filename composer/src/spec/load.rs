@@ -41,9 +41,7 @@ pub fn load(path: &Path, assets: &Assets, with: &Overrides) -> Result<Loaded> {
     if let Some(document) = &found.document {
         let (read, faults) = files::look(document, folder);
         sources = read;
-        let news = |fault: &Fault| !found.faults.iter().any(|earlier| earlier.place() == fault.place());
-        let faults: Vec<Fault> = faults.into_iter().filter(news).collect();
-        found.faults.extend(faults);
+        check::add_news(&mut found.faults, faults);
     }
     let mut checked: Checked = check::conclude(&path.display().to_string(), &text, found)?;
     overrides::apply(&mut checked.profile, with.offline_model.as_deref(), with.offline_only)?;

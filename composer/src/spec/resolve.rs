@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use super::base;
 use super::files::Sources;
 use super::types::{
-    ArchiveKind, ArchiveSpec, Health, ImageOptions, ImageSpec, KernelSpec, NetworkSpec, Origin, Password, Port, ServiceSpec,
-    UserSpec, Wanted,
+    ArchiveKind, ArchiveSpec, Health, ImageOptions, ImageSpec, KernelSpec, NetworkSpec, Origin, Password, Port,
+    ServiceSpec, UserSpec, Wanted,
 };
+use crate::Digest;
 use crate::catalogue::types::HealthRule;
 use crate::catalogue::{Catalogue, Service, options};
 use crate::error::{Error, Result};
 use crate::profile::types::{Arch, Compression, Firmware, Flavour, Keyboard, ServiceEntry, Suite, User};
 use crate::profile::{Checked, Profile, size};
-use crate::Digest;
 
 /// The largest ISO unless the profile says otherwise, in bytes.
 const SIZE_LIMIT: u64 = 2_000_000_000;
@@ -79,7 +79,10 @@ fn services(checked: &Checked, catalogue: &Catalogue) -> Result<(Vec<ServiceSpec
     let entries = &checked.profile.services;
     for entry in entries {
         if !catalogue.0.contains_key(entry.name()) {
-            return Err(Error::internal(format!("service `{}` vanished from the catalogue after the check", entry.name())));
+            return Err(Error::internal(format!(
+                "service `{}` vanished from the catalogue after the check",
+                entry.name()
+            )));
         }
     }
     let mut specs = Vec::new();
@@ -189,11 +192,17 @@ fn archives(profile: &Profile, suite: Suite, firmware: Firmware, sources: &Sourc
     let mut archives = vec![
         debian("debian", ArchiveKind::Debian, name.to_owned(), main),
         debian("updates", ArchiveKind::Debian, format!("{name}-updates"), main),
-        debian("security", ArchiveKind::Security, format!("{name}-security"), "http://security.debian.org/debian-security"),
+        debian(
+            "security",
+            ArchiveKind::Security,
+            format!("{name}-security"),
+            "http://security.debian.org/debian-security",
+        ),
     ];
     for repository in &profile.repositories {
         let key = sources.keys.get(&repository.name).cloned();
-        let key = key.ok_or_else(|| Error::internal(format!("the key of repository `{}` was not read", repository.name)))?;
+        let key =
+            key.ok_or_else(|| Error::internal(format!("the key of repository `{}` was not read", repository.name)))?;
         let written = &repository.components;
         archives.push(ArchiveSpec {
             name: repository.name.clone(),

@@ -25,7 +25,10 @@ pub fn fault(parameter: &str) -> Option<(String, String)> {
     }
     if parameter.contains(['"', '\'', '\\', '`']) {
         let message = "a kernel parameter with a quote or backslash";
-        return Some((message.into(), "the boot loader and the kernel each read quotes their own way: leave them out".into()));
+        return Some((
+            message.into(),
+            "the boot loader and the kernel each read quotes their own way: leave them out".into(),
+        ));
     }
     if parameter.len() > 500 {
         return Some(("a kernel parameter of more than 500 characters".into(), "the whole line holds 2048".into()));
@@ -43,14 +46,13 @@ fn refusal(parameter: &str) -> Option<&'static str> {
     Some(match name.as_str() {
         "" | "__" | "___" => "it ends the kernel's parameters, and what follows goes to the first program",
         "init" | "rdinit" | "recovery" => "it starts another program instead of the system",
-        "break" | "panic" | "rd.break" | "rd.shell" | "rescue" | "emergency" | "single" | "s" | "S" | "1" | "_s" | "_b"
-        | "rd.rescue" | "rd.emergency" => "it can open a shell without a password",
+        "break" | "panic" | "rd.break" | "rd.shell" | "rescue" | "emergency" | "single" | "s" | "S" | "1" | "_s"
+        | "_b" | "rd.rescue" | "rd.emergency" => "it can open a shell without a password",
         "systemd.debug_shell" | "rd.systemd.debug_shell" | "systemd.crash_shell" | "rd.systemd.crash_shell" => {
             "it opens a root shell without a password"
         }
-        "systemd.unit" | "systemd.wants" | "systemd.mask" | "rd.systemd.unit" | "rd.systemd.wants" | "rd.systemd.mask" => {
-            "it changes which units start; services belong in the profile"
-        }
+        "systemd.unit" | "systemd.wants" | "systemd.mask" | "rd.systemd.unit" | "rd.systemd.wants"
+        | "rd.systemd.mask" => "it changes which units start; services belong in the profile",
         "systemd.run" | "systemd.run_success_action" | "systemd.run_failure_action" => "it runs a program as root",
         "systemd.setenv" | "rd.systemd.setenv" => "it can open a shell without a password (SYSTEMD_SULOGIN_FORCE)",
         "systemd.set_credential" | "systemd.set_credential_binary" => {
@@ -73,12 +75,33 @@ mod tests {
     #[test]
     fn what_keeps_the_machine_closed_stays() {
         for bad in [
-            "init=/bin/sh", "break", "break=premount", "systemd.debug_shell", "systemd.debug-shell=1", "rd.break", "panic=0",
-            "live-config.username=x", "module=x", "boot=live", "a b", "", "--", "ü", "a\"b", "single",
+            "init=/bin/sh",
+            "break",
+            "break=premount",
+            "systemd.debug_shell",
+            "systemd.debug-shell=1",
+            "rd.break",
+            "panic=0",
+            "live-config.username=x",
+            "module=x",
+            "boot=live",
+            "a b",
+            "",
+            "--",
+            "ü",
+            "a\"b",
+            "single",
         ] {
             assert!(fault(bad).is_some(), "{bad}");
         }
-        for good in ["quiet", "console=ttyS0,115200n8", "mitigations=auto,nosmt", "memmap=64M$0x1000000", "toram", "panic_on_oops=1"] {
+        for good in [
+            "quiet",
+            "console=ttyS0,115200n8",
+            "mitigations=auto,nosmt",
+            "memmap=64M$0x1000000",
+            "toram",
+            "panic_on_oops=1",
+        ] {
             assert_eq!(fault(good), None, "{good}");
         }
     }

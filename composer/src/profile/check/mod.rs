@@ -67,17 +67,25 @@ pub fn inspect(text: &str, catalogue: &Catalogue) -> Result<Inspection> {
         Ok(document) => document,
         Err(faults) => return Ok(Inspection { document: None, profile: None, faults }),
     };
-    let mut faults = schema_faults::find(&document, catalogue)?;
-    let by_schema = faults.len();
-    for fault in rules(&document, catalogue) {
-        // A value of the wrong form has been reported; what it would mean does not matter.
-        let known = faults.iter().take(by_schema).any(|earlier| earlier.place() == fault.place());
-        if !known {
-            faults.push(fault);
-        }
-    }
-    let profile = if by_schema == 0 { typed(&document.value, &mut faults) } else { None };
+    // A fault of a value's characters explains more than one of its form, and that more than what it would mean.
+    let mut faults = Vec::new();
+    add_news(&mut faults, control_characters(&document));
+    add_news(&mut faults, schema_faults::find(&document, catalogue)?);
+    add_news(&mut faults, rules(&document, catalogue));
+    let profile = if faults.is_empty() { typed(&document.value, &mut faults) } else { None };
     Ok(Inspection { document: Some(document), profile, faults })
+}
+
+/// Adds the faults whose places had none before.
+pub(crate) fn add_news(faults: &mut Vec<Fault>, more: Vec<Fault>) {
+    let known: Vec<_> = faults.iter().filter_map(|fault| fault.place().cloned()).collect();
+    faults.extend(more.into_iter().filter(|fault| fault.place().is_none_or(|place| !known.contains(place))));
+}
+
+fn control_characters(document: &Document) -> Vec<Fault> {
+    let mut faults = Faults::new(&document.spans);
+    strings::check(&Node::root(&document.value), &mut faults);
+    faults.into_list()
 }
 
 /// A checked profile, or all its faults as one error.
@@ -102,7 +110,6 @@ fn rules(document: &Document, catalogue: &Catalogue) -> Vec<Fault> {
     files::check(&profile, &mut faults);
     kernel::check(&profile, &mut faults);
     repositories::check(&profile, &mut faults);
-    strings::check(&profile, &mut faults);
     faults.into_list()
 }
 
@@ -118,5 +125,7 @@ fn typed(value: &Value, faults: &mut Vec<Fault>) -> Option<Profile> {
 
 /// An internal error: the schema that we made ourselves is none.
 fn bad_schema(e: &dyn std::error::Error) -> Error {
-    Error::internal("the profile's schema does not compile").because(e).help("look at the options in `units/*/service.yaml`")
+    Error::internal("the profile's schema does not compile")
+        .because(e)
+        .help("look at the options in `units/*/service.yaml`")
 }

@@ -51,7 +51,12 @@ fn uri(node: &Node<'_>, uri: &str, faults: &mut Faults<'_>) {
         return faults.at(node, "an address with `?` or `#`", "this address", "name the folder that holds `dists`");
     }
     if !is_authority(authority) {
-        faults.at(node, "an address without a valid host name", "this address", "write it as `http://deb.debian.org/debian`");
+        faults.at(
+            node,
+            "an address without a valid host name",
+            "this address",
+            "write it as `http://deb.debian.org/debian`",
+        );
     }
 }
 
@@ -82,7 +87,12 @@ fn suite(repository: &Node<'_>, faults: &mut Faults<'_>) {
     for (node, component) in repository.texts("components") {
         let fits = component.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._+-".contains(&b));
         if !fits || component.is_empty() || component.split('/').any(|step| step.is_empty() || step == "..") {
-            faults.at(&node, format!("`{}` is no component's name", brief(component)), "this component", "write one such as `main`");
+            faults.at(
+                &node,
+                format!("`{}` is no component's name", brief(component)),
+                "this component",
+                "write one such as `main`",
+            );
         }
     }
 }

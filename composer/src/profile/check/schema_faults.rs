@@ -65,10 +65,16 @@ impl Translator<'_> {
             return unknown_service(key, &known).at(key_place, "not in the catalogue");
         }
         let (what, label) = match service_of(pointer) {
-            Some(service) => ("option", format!("the service `{service}` has no such option")),
+            Some(service) if pointer.matches('/').count() == 3 => {
+                ("option", format!("the service `{service}` has no such option"))
+            }
             None if pointer.is_empty() => ("key", "not a key of a profile".to_owned()),
-            None => ("key", format!("not a key of {}", subject(pointer))),
+            _ => ("key", format!("not a key of {}", subject(pointer))),
         };
+        if key == "<<" {
+            let help = "YAML 1.2 has no merge keys: write the keys out";
+            return Fault::new("a merge key `<<`").at(key_place, label).help(help);
+        }
         let fault = Fault::new(format!("unknown {what} `{}`", brief(key))).at(key_place, label);
         fault.maybe_help(suggest::help(key, known))
     }
@@ -120,7 +126,7 @@ impl Translator<'_> {
                 let described = self.holder(error).and_then(|holder| holder.get("description")).and_then(Value::as_str);
                 let help = match (forms::of_pointer(pointer).filter(|_| service_of(pointer).is_none()), described) {
                     (Some(form), _) => format!("write {form}"),
-                    (None, Some(text)) => format!("{} (the form is `{pattern}`)", text.trim_end_matches('.')),
+                    (None, Some(text)) => format!("write {} (the form is `{pattern}`)", decapitalised(text)),
                     (None, None) => format!("the form is `{pattern}`"),
                 };
                 self.here(pointer, format!("{subject} has the wrong form"), "not in the form that is needed").help(help)
@@ -171,13 +177,21 @@ impl Translator<'_> {
     }
 
     fn not_one_of(&self, pointer: &str, value: &Value, options: Option<&Vec<Value>>) -> Fault {
-        let options: Vec<&str> = options.map(|list| list.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
-        let listed = options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", ");
-        let message = format!("{} must be one of {listed}", subject(pointer));
+        let options = options.map(Vec::as_slice).unwrap_or_default();
+        let words: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
+        let listed: Vec<String> =
+            options.iter().map(|o| format!("`{}`", o.as_str().map_or(o.to_string(), str::to_owned))).collect();
+        let message = match listed.as_slice() {
+            [only] => format!("{} can only be {only}", subject(pointer)),
+            _ => format!("{} must be one of {}", subject(pointer), listed.join(", ")),
+        };
         match value {
             Value::String(text) => {
-                let close = suggest::closest(text, options).map(|close| format!("did you mean `{close}`?"));
+                let close = suggest::closest(text, words).map(|close| format!("did you mean `{close}`?"));
                 self.here(pointer, message, "not one of them").maybe_help(close)
+            }
+            other if options.iter().any(|option| kind(option) == kind(other)) => {
+                self.here(pointer, message, "not one of them")
             }
             other => self.here(pointer, message, &format!("found {}", kind(other))),
         }
@@ -207,6 +221,18 @@ fn subject(pointer: &str) -> String {
             format!("an entry of `{}`", brief(steps.next().unwrap_or_default()))
         }
         Some(step) => format!("`{}`", brief(&step.replace("~1", "/").replace("~0", "~"))),
+    }
+}
+
+/// A description as the middle of a sentence.
+fn decapitalised(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain([second]).chain(chars).collect()
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -29,6 +29,7 @@ fn timezone(node: &Node<'_>, zone: &str, faults: &mut Faults<'_>) {
         Some(close) if !known => format!("did you mean `{close}`?"),
         _ => "write an area and a city, such as `America/New_York`".to_owned(),
     };
-    let fault = Fault::new(format!("unknown time zone `{}`", brief(zone))).at(faults.place(node), "not in the tz database");
+    let fault =
+        Fault::new(format!("unknown time zone `{}`", brief(zone))).at(faults.place(node), "not in the tz database");
     faults.push(fault.help(help));
 }

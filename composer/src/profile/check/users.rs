@@ -9,10 +9,52 @@ use crate::profile::fault::Fault;
 
 /// Users and groups of base-passwd and of the packages in every image; a person of that name would take them over.
 const RESERVED: [&str; 46] = [
-    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup", "list",
-    "irc", "nobody", "nogroup", "adm", "tty", "disk", "kmem", "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo",
-    "audio", "dip", "operator", "src", "shadow", "utmp", "video", "sasl", "plugdev", "staff", "users", "input", "render", "kvm",
-    "messagebus", "sshd", "borg",
+    "root",
+    "daemon",
+    "bin",
+    "sys",
+    "sync",
+    "games",
+    "man",
+    "lp",
+    "mail",
+    "news",
+    "uucp",
+    "proxy",
+    "www-data",
+    "backup",
+    "list",
+    "irc",
+    "nobody",
+    "nogroup",
+    "adm",
+    "tty",
+    "disk",
+    "kmem",
+    "dialout",
+    "fax",
+    "voice",
+    "cdrom",
+    "floppy",
+    "tape",
+    "sudo",
+    "audio",
+    "dip",
+    "operator",
+    "src",
+    "shadow",
+    "utmp",
+    "video",
+    "sasl",
+    "plugdev",
+    "staff",
+    "users",
+    "input",
+    "render",
+    "kvm",
+    "messagebus",
+    "sshd",
+    "borg",
 ];
 
 pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>) {
@@ -24,7 +66,12 @@ pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>)
     for (node, name) in &names {
         if is_reserved(name) {
             let message = format!("the user name `{name}` belongs to the system");
-            faults.at(node, message, "reserved", "choose another name; give `sudo: true` to somebody who may become root");
+            faults.at(
+                node,
+                message,
+                "reserved",
+                "choose another name; give `sudo: true` to somebody who may become root",
+            );
         }
     }
     let has_ssh = services.iter().any(|used| used.service.name == "ssh");

@@ -48,10 +48,7 @@ fn a_byte_order_mark_shifts_nothing() {
 #[test]
 fn all_duplicates_at_once() {
     let text = "a: 1\nb: {c: 1, c: 2}\na: {x: 1, x: 2}\na: 3\n";
-    assert_eq!(
-        faults(text),
-        ["duplicate key `c`", "duplicate key `a`", "duplicate key `x`", "duplicate key `a`"]
-    );
+    assert_eq!(faults(text), ["duplicate key `c`", "duplicate key `a`", "duplicate key `x`", "duplicate key `a`"]);
 }
 
 #[test]

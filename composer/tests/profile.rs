@@ -1,0 +1,240 @@
+//! Every profile below `profiles/`: the invalid ones by the exact report, the valid ones by what is decided.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use borg_compose::assets::Assets;
+use borg_compose::error::Error;
+use borg_compose::profile::{self, docs, schema};
+use borg_compose::spec::{self, Overrides};
+use borg_compose::{Kind, catalogue};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use proptest::prelude::*;
+
+/// A small catalogue of the tests' own, so that a change in `units/` changes no snapshot.
+fn assets() -> Assets {
+    let folders = fs::read_dir("tests/units").unwrap().map(|entry| entry.unwrap().path());
+    let file = |folder: PathBuf| {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        (format!("units/{name}/service.yaml"), fs::read(folder.join("service.yaml")).unwrap())
+    };
+    folders.map(file).collect()
+}
+
+fn load(path: &Path) -> Result<spec::Loaded, Error> {
+    spec::load(path, &assets(), &Overrides::default())
+}
+
+fn rendered(error: &Error) -> String {
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100).with_links(false);
+    let mut text = format!("{error}\n");
+    for report in error.span_reports() {
+        text.push('\n');
+        handler.render_report(&mut text, report.as_ref()).unwrap();
+    }
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn profiles(folder: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ext| ext == "yaml"));
+    paths.sort();
+    paths
+}
+
+#[test]
+fn each_invalid_profile_has_its_report() {
+    let folder = Path::new("tests/profiles/invalid");
+    // Git keeps no file of 64 MiB for a test; a sparse one will do.
+    fs::File::create(folder.join("big")).unwrap().set_len((64 << 20) + 1).unwrap();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("profiles/invalid");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for path in profiles("tests/profiles/invalid") {
+        let error = load(&path).unwrap_err();
+        assert_eq!(error.kind(), Kind::Input, "{}", path.display());
+        let text = rendered(&error);
+        assert!(!text.contains("hunter2") && !text.contains("nter2"), "a secret is shown:\n{text}");
+        settings.bind(|| insta::assert_snapshot!(path.file_stem().unwrap().to_string_lossy().into_owned(), text));
+    }
+    fs::remove_file(folder.join("big")).unwrap();
+}
+
+#[test]
+fn each_valid_profile_is_decided() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("profiles/valid");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for path in profiles("tests/profiles/valid") {
+        let loaded = load(&path).unwrap_or_else(|e| panic!("{}", rendered(&e)));
+        settings.bind(|| {
+            insta::assert_json_snapshot!(path.file_stem().unwrap().to_string_lossy().into_owned(), loaded.spec);
+        });
+    }
+}
+
+#[test]
+fn the_smallest_profile_of_the_specification_works_unchanged() {
+    let text = "profile: edge-iot\nservices:\n  - nginx\n  - mcp\n  - com-monitor\noffline_model: phi3:instruct\n";
+    let catalogue = catalogue::load(&assets()).unwrap();
+    let checked = profile::check("edge-iot.yaml", text, &catalogue).unwrap();
+    let names: Vec<&str> = checked.profile.services.iter().map(|entry| entry.name()).collect();
+    assert_eq!(names, ["nginx", "mcp", "com-monitor"]);
+}
+
+#[test]
+fn moving_a_line_or_a_remark_does_not_change_the_digest() {
+    let catalogue = catalogue::load(&assets()).unwrap();
+    let digest = |text: &str| {
+        let checked = profile::check("x.yaml", text, &catalogue).unwrap();
+        spec::resolve(&checked, &catalogue, borg_compose::Digest::of("a"), spec::Sources::default()).unwrap().digest()
+    };
+    let one = digest("profile: x\npackages: [jq, tmux]\nservices: [ssh, mcp]\n");
+    assert_eq!(one, digest("services: [mcp, ssh] # all\npackages: [tmux, jq]\nprofile: x\nsuite: trixie\n"));
+    assert_ne!(one, digest("profile: x\npackages: [jq]\nservices: [ssh, mcp]\n"));
+}
+
+#[test]
+fn overrides_count_as_part_of_the_profile() {
+    let path = Path::new("tests/profiles/valid/three-keys.yaml");
+    let with = Overrides { offline_model: Some("llama3.2:3b".into()), offline_only: Some(true) };
+    let loaded = spec::load(path, &assets(), &with).unwrap();
+    assert_eq!(loaded.spec.device.offline_model.as_deref(), Some("llama3.2:3b"));
+    assert!(loaded.spec.device.offline_only);
+    let with = Overrides { offline_model: Some("$(id)".into()), offline_only: None };
+    assert!(spec::load(path, &assets(), &with).unwrap_err().to_string().contains("BORG_OFFLINE_MODEL"));
+}
+
+#[test]
+fn a_later_stage_can_point_at_a_line() {
+    let loaded = load(Path::new("tests/profiles/valid/full.yaml")).unwrap();
+    let report = loaded.view.report_at("/packages/1", "there is no package `jq`", Some("did you mean `jqp`?"));
+    let error = Error::input("x").reports(vec![report]);
+    insta::assert_snapshot!(rendered(&error));
+}
+
+#[test]
+fn the_schema_and_the_reference_are_as_they_were() {
+    let catalogue = catalogue::load(&assets()).unwrap();
+    insta::assert_json_snapshot!("schema", schema::schema(&catalogue));
+    insta::assert_snapshot!("reference", docs::reference(&catalogue));
+}
+
+/// Values with the profile's own keys, so that the rules are reached, and contents that nobody expects.
+fn profile_like() -> impl Strategy<Value = serde_json::Value> {
+    let word = prop::sample::select(vec![
+        "nginx",
+        "ssh",
+        "network",
+        "/etc/a",
+        "/",
+        "..",
+        "",
+        "a b",
+        "é",
+        "$(x)",
+        "http://a:b@c/d",
+        "10.0.0.1/8",
+        "$6$a$b",
+        "root",
+        "ssh-ed25519 AAAA",
+        "2 GB",
+        "0644",
+        "trixie",
+        "init=x",
+        "Europe/Berlin",
+        "\n",
+        "\u{0}",
+        "\u{1b}[2J",
+        "x.yaml",
+        "borg",
+    ]);
+    let key = prop::sample::select(vec![
+        "profile",
+        "services",
+        "suite",
+        "hostname",
+        "timezone",
+        "network",
+        "packages",
+        "users",
+        "files",
+        "kernel",
+        "mirrors",
+        "repositories",
+        "image",
+        "path",
+        "content",
+        "source",
+        "mode",
+        "name",
+        "uid",
+        "groups",
+        "ssh_keys",
+        "password_hash",
+        "password_hash_file",
+        "sudo",
+        "cmdline",
+        "flavour",
+        "uri",
+        "key",
+        "components",
+        "size_limit",
+        "nginx",
+        "http_port",
+        "ssh",
+        "port",
+        "com-monitor",
+        "ports",
+        "device",
+        "addresses",
+        "gateway",
+        "dns",
+        "time",
+        "<<",
+        "a/b~c",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        word.prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        (0..100u16).prop_map(serde_json::Value::from),
+        any::<bool>().prop_map(serde_json::Value::from),
+        Just(serde_json::Value::Null),
+    ];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
+            prop::collection::btree_map(key.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|map| serde_json::Value::from(serde_json::Map::from_iter(map))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_check_never_panics(value in profile_like()) {
+        let catalogue = catalogue::load(&assets()).unwrap();
+        if let Err(error) = profile::check("x.yaml", &value.to_string(), &catalogue) {
+            prop_assert_eq!(error.kind(), Kind::Input);
+            let text = rendered(&error);
+            let leaks = text.contains('\u{1b}') || text.contains("a:b@");
+            prop_assert!(!leaks, "{}", text);
+        }
+    }
+
+    #[test]
+    fn the_check_never_panics_on_broken_text(text in "(profile|users|files|services|password|- |  |: |\\{|\\}|\\[|\\]|\n|\"|'|é|x|,|#){0,40}") {
+        let catalogue = catalogue::load(&assets()).unwrap();
+        if let Err(error) = profile::check("x.yaml", &text, &catalogue) {
+            prop_assert_eq!(error.kind(), Kind::Input);
+            rendered(&error);
+        }
+    }
+}
