@@ -2,14 +2,22 @@
 
 pub mod control;
 pub mod deb;
+pub mod fetch;
 pub mod host;
 pub mod index;
 pub mod net;
+pub mod pin;
 pub mod relation;
 pub mod solve;
 pub mod sources;
+pub mod state;
+pub mod tools;
 pub mod trust;
 pub mod version;
 
+pub use fetch::fetch;
+pub use pin::{LocalDeb, PinError, Request, Update, pin};
 pub use solve::Unsolvable;
 pub use sources::Sources;
+pub use state::Edges;
+pub use tools::TOOLS;

@@ -1,5 +1,10 @@
 //! The lock: every input by digest and, after a build, its outputs.
 
+mod diff;
+pub mod file;
+mod parts;
 pub mod types;
 
+pub use diff::{Change, diff};
+pub use parts::{parts, stale};
 pub use types::Lock;

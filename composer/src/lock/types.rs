@@ -17,7 +17,7 @@ pub struct Lock {
     pub spec: Digest,
     /// Digests of the spec's parts by name, so that a stale lock can say what changed.
     pub parts: BTreeMap<String, Digest>,
-    /// SOURCE_DATE_EPOCH: seconds since 1970; no byte of the image is younger.
+    /// `SOURCE_DATE_EPOCH`: seconds since 1970; no byte of the image is younger.
     pub epoch: u64,
     /// After the first build: what came out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +69,9 @@ pub struct LockedPackage {
     /// Which layer it belongs to; tools have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<PackageLayer>,
+    /// Which part of the tools tree it belongs to (`build`, `boot`, `live-build`); the target's packages have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// `ArchiveSpec::name`, or `runtime` for our own.
     pub archive: String,
     /// The path below the archive's root (`pool/main/…`), or the file name for our own.

@@ -1,0 +1,147 @@
+//! Chooses the target's packages and the tools, and says which layer or group each belongs to.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{PinError, Request, Texts, Update};
+use crate::Error;
+use crate::archive::deb;
+use crate::archive::index::Package;
+use crate::archive::solve::{Id, Universe, solve};
+use crate::archive::tools::{GROUPS, TOOLS};
+use crate::lock::types::{LockedPackage, PackageLayer};
+use crate::spec::types::{Origin, Wanted};
+use crate::store::Store;
+
+pub use crate::archive::solve::Chosen;
+
+/// What an earlier lock had and should stay, by name.
+pub struct Prior<'l>(HashMap<&'l str, &'l LockedPackage>);
+
+impl<'l> Prior<'l> {
+    pub fn new(locked: Option<&'l [LockedPackage]>, update: &Update) -> Self {
+        let stays = |p: &&LockedPackage| match update {
+            Update::Keep => true,
+            Update::All => false,
+            Update::Only(names) => !names.contains(&p.name),
+        };
+        Prior(locked.unwrap_or_default().iter().filter(stays).map(|p| (p.name.as_str(), p)).collect())
+    }
+
+    fn is(&self, package: &Package<'_>) -> bool {
+        let same = |p: &&LockedPackage| p.version == package.version && package.digest() == Some(p.sha256);
+        self.0.get(package.name).is_some_and(same)
+    }
+
+    /// Adds to `texts` what no index has any more but the store still holds.
+    fn revive(&self, texts: &mut Texts, store: &Store) {
+        let mut gone = self.0.clone();
+        for package in texts.packages().iter().filter(|p| self.is(p)) {
+            gone.remove(package.name);
+        }
+        let mut gone: Vec<_> = gone.into_values().filter(|p| store.contains(&p.sha256)).collect();
+        gone.sort_by_key(|p| &p.name);
+        for locked in gone.into_iter().filter(|p| p.archive != super::RUNTIME) {
+            if let Ok(control) = deb::control(&store.object(&locked.sha256)) {
+                texts.add_kept(locked, &control);
+            }
+        }
+    }
+
+    fn favored<'u>(&self, universe: &Universe<'u>) -> HashMap<&'u str, Id> {
+        let is = |(id, package): (Id, &Package<'u>)| self.is(package).then_some((package.name, id));
+        (0..).zip(universe.packages()).filter_map(is).collect()
+    }
+}
+
+/// The target's packages, sorted by name.
+pub fn packages(
+    texts: &mut Texts,
+    request: &Request<'_>,
+    prior: &Prior<'_>,
+    store: &Store,
+) -> Result<Vec<LockedPackage>, PinError> {
+    prior.revive(texts, store);
+    let universe = Universe::new(texts.packages(), texts.runtime());
+    let official: BTreeSet<&str> = official(request).collect();
+    let essential: BTreeSet<&str> = essential(&universe, texts, &official);
+    let wishes = wishes(request, &essential);
+    let ids = solve(&universe, &wishes, &prior.favored(&universe))?;
+
+    let chosen = Chosen::new(&universe, &ids);
+    let bottom = chosen.closure(essential.iter().copied());
+    let base = chosen.closure(request.spec.base_packages.iter().map(|w| w.name.as_str()).chain(["apt"]));
+    let layer = |id: &Id, package: &Package<'_>| match () {
+        () if Some(package.archive) == texts.runtime() => PackageLayer::Packages,
+        () if bottom.contains(id) => PackageLayer::Essential,
+        () if base.contains(id) => PackageLayer::Base,
+        () => PackageLayer::Packages,
+    };
+    lock_all(&universe, &ids, texts, |id, package| (Some(layer(id, package)), None)).map_err(PinError::Other)
+}
+
+/// The tools, sorted by name.
+pub fn tools(texts: &mut Texts, prior: &Prior<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
+    prior.revive(texts, store);
+    let universe = Universe::new(texts.packages(), None);
+    let wishes: Vec<Wanted> =
+        TOOLS.iter().map(|name| Wanted { name: (*name).to_owned(), by: Origin::Composer }).collect();
+    let ids = solve(&universe, &wishes, &prior.favored(&universe)).map_err(|e| {
+        Error::internal("the composer's own tools cannot be resolved").detail(Error::from(e).to_string())
+    })?;
+    let chosen = Chosen::new(&universe, &ids);
+    let closures: Vec<(&str, HashSet<Id>)> =
+        GROUPS.iter().map(|group| (group.name, chosen.closure(group.roots().iter().copied()))).collect();
+    let group = |id: &Id| closures.iter().find(|(_, ids)| ids.contains(id)).map(|(name, _)| (*name).to_owned());
+    lock_all(&universe, &ids, texts, |id, _| (None, group(id))).map_err(PinError::Other)
+}
+
+/// The archives that say what is essential: an extra repository does not.
+fn official<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r str> {
+    use crate::spec::types::ArchiveKind::{Debian, Security};
+    request.spec.archives.iter().filter(|a| matches!(a.kind, Debian | Security)).map(|a| a.name.as_str())
+}
+
+fn essential<'u>(universe: &Universe<'u>, texts: &Texts, official: &BTreeSet<&str>) -> BTreeSet<&'u str> {
+    let packages = universe.packages().iter();
+    let essential = packages.filter(|p| p.essential || p.priority == "required");
+    essential.filter(|p| official.contains(texts.archive(p.archive))).map(|p| p.name).collect()
+}
+
+fn wishes(request: &Request<'_>, essential: &BTreeSet<&str>) -> Vec<Wanted> {
+    let composer = |name: &str| Wanted { name: name.to_owned(), by: Origin::Composer };
+    // An image of Debian is one that apt can update, as debootstrap has it.
+    let mut wishes: Vec<Wanted> = essential.iter().copied().chain(["apt"]).map(composer).collect();
+    wishes.extend(request.spec.base_packages.iter().chain(&request.spec.packages).cloned());
+    for deb in request.runtime {
+        let service = request.spec.services.iter().find(|s| s.runtime.iter().any(|r| r == deb.name()));
+        let by = service.map_or(Origin::Composer, |s| Origin::Service(s.name.clone(), None));
+        wishes.push(Wanted { name: deb.name().to_owned(), by });
+    }
+    let mut seen = HashSet::new();
+    wishes.retain(|wish| seen.insert(wish.name.clone()));
+    wishes
+}
+
+fn lock_all(
+    universe: &Universe<'_>,
+    ids: &[Id],
+    texts: &Texts,
+    place: impl Fn(&Id, &Package<'_>) -> (Option<PackageLayer>, Option<String>),
+) -> Result<Vec<LockedPackage>, Error> {
+    let packages = ids.iter().filter_map(|id| Some((id, universe.package(*id)?)));
+    let locked = packages.map(|(id, package)| {
+        let (layer, group) = place(id, package);
+        Ok(LockedPackage {
+            name: package.name.to_owned(),
+            version: package.version.to_owned(),
+            architecture: package.architecture.to_owned(),
+            layer,
+            group,
+            archive: texts.archive(package.archive).to_owned(),
+            filename: package.filename.to_owned(),
+            size: package.size,
+            sha256: package.digest().ok_or_else(|| Error::internal(format!("no hash for {}", package.name)))?,
+        })
+    });
+    locked.collect()
+}

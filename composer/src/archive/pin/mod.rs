@@ -1,0 +1,193 @@
+//! From an image spec to a lock: archives are read, packages chosen, and what can stay stays.
+
+mod choose;
+mod local;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::thread;
+
+use super::solve::{Unsolvable, similar};
+use super::state::{self, Edges, State};
+use crate::lock::types::{FORMAT, Ids, Lock, LockedArchive, LockedPackage};
+use crate::spec::ImageSpec;
+use crate::spec::types::{ArchiveKind, ArchiveSpec};
+use crate::{Error, Result, lock};
+use choose::Prior;
+
+pub use choose::Chosen;
+pub use local::LocalDeb;
+pub use texts::Texts;
+
+/// The archive name of packages that are built here.
+pub const RUNTIME: &str = "runtime";
+
+/// The archive name of the tools where the target is another suite.
+pub const TOOLS_ARCHIVE: &str = "tools";
+
+/// The suite that the tools tree is made of, whatever the target's is.
+const TOOLS_SUITE: &str = "trixie";
+
+/// Which packages may move to newer versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// None: as little as possible changes.
+    Keep,
+    All,
+    /// These, and what they need.
+    Only(Vec<String>),
+}
+
+/// What to lock.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    pub spec: &'r ImageSpec,
+    pub prior: Option<&'r Lock>,
+    pub update: &'r Update,
+    /// Our own packages.
+    pub runtime: &'r [LocalDeb],
+    /// `SOURCE_DATE_EPOCH`, if it is set.
+    pub epoch: Option<u64>,
+}
+
+/// Why there is no lock: a wish of the profile's that cannot be met, or anything else.
+#[derive(Debug)]
+pub enum PinError {
+    Unsolvable(Unsolvable),
+    Other(Error),
+}
+
+impl fmt::Display for PinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PinError::Unsolvable(e) => e.fmt(f),
+            PinError::Other(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PinError {}
+
+impl From<Error> for PinError {
+    fn from(e: Error) -> Self {
+        PinError::Other(e)
+    }
+}
+
+impl From<Unsolvable> for PinError {
+    fn from(e: Unsolvable) -> Self {
+        PinError::Unsolvable(e)
+    }
+}
+
+impl From<PinError> for Error {
+    fn from(e: PinError) -> Self {
+        match e {
+            PinError::Unsolvable(e) => e.into(),
+            PinError::Other(e) => e,
+        }
+    }
+}
+
+/// Chooses the versions of all packages and tools, freshly verified.
+pub fn pin(request: &Request<'_>, edges: Edges<'_>) -> Result<Lock, PinError> {
+    known_names(request)?;
+    let archives = archives(request.spec);
+    let states = load_all(&archives, edges)?;
+    let tools_archive = tools_archive(&archives).map_or(TOOLS_ARCHIVE, |a| a.name.as_str());
+
+    let prior_tools = Prior::new(request.prior.map(|l| l.tools.as_slice()), request.update);
+    let mut texts = Texts::of(states.iter().filter(|s| s.locked.name == tools_archive));
+    let tools = choose::tools(&mut texts, &prior_tools, edges.store)?;
+
+    let prior = Prior::new(request.prior.map(|l| l.packages.as_slice()), request.update);
+    let mut texts = Texts::of(states.iter().filter(|s| s.locked.name != TOOLS_ARCHIVE));
+    texts.add_runtime(request.runtime);
+    let packages = choose::packages(&mut texts, request, &prior, edges.store)?;
+
+    Ok(assemble(request, states.into_iter().map(|s| s.locked).collect(), packages, tools))
+}
+
+/// The archives that are read: the spec's, and one for the tools if none of those serves.
+fn archives(spec: &ImageSpec) -> Vec<ArchiveSpec> {
+    let mut archives = spec.archives.clone();
+    if tools_archive(&archives).is_none() {
+        archives.push(tools_spec());
+    }
+    archives
+}
+
+/// Where tools come from if the target's own archive does not have them.
+pub fn tools_spec() -> ArchiveSpec {
+    ArchiveSpec {
+        name: TOOLS_ARCHIVE.to_owned(),
+        kind: ArchiveKind::Debian,
+        suite: TOOLS_SUITE.to_owned(),
+        components: vec!["main".to_owned()],
+        uri: "http://deb.debian.org/debian".to_owned(),
+    }
+}
+
+fn tools_archive(archives: &[ArchiveSpec]) -> Option<&ArchiveSpec> {
+    archives.iter().find(|a| a.kind == ArchiveKind::Debian && a.suite == TOOLS_SUITE)
+}
+
+/// Reads the archives side by side; the first error in their order counts.
+fn load_all(archives: &[ArchiveSpec], edges: Edges<'_>) -> Result<Vec<State>> {
+    thread::scope(|scope| {
+        let loads: Vec<_> = archives.iter().map(|a| scope.spawn(move || state::load(a, edges))).collect();
+        let join = |load: thread::ScopedJoinHandle<'_, Result<State>>| {
+            load.join().unwrap_or_else(|_| Err(Error::internal("reading an archive panicked")))
+        };
+        loads.into_iter().map(join).collect()
+    })
+}
+
+/// Names that are to be updated must be in the lock.
+fn known_names(request: &Request<'_>) -> Result<()> {
+    let Update::Only(names) = request.update else { return Ok(()) };
+    let locked = || {
+        let packages = request.prior.into_iter().flat_map(|l| l.packages.iter().chain(&l.tools));
+        packages.map(|p| p.name.as_str())
+    };
+    for name in names {
+        if !locked().any(|known| known == name) {
+            let error = Error::input(format!("the package `{name}` is not in the lock"));
+            return Err(match similar(locked(), name) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("`lock --update` without a name updates all"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn assemble(
+    request: &Request<'_>,
+    archives: Vec<LockedArchive>,
+    packages: Vec<LockedPackage>,
+    tools: Vec<LockedPackage>,
+) -> Lock {
+    let prior = request.prior;
+    let same_packages = prior.is_some_and(|p| p.packages == packages && p.tools == tools);
+    // The epoch goes into every byte's date, so it moves only when all moves.
+    let kept = prior.filter(|_| same_packages || *request.update != Update::All).map(|p| p.epoch);
+    let newest = archives.iter().map(|a| a.date).max().unwrap_or_default();
+    let epoch = request.epoch.or(kept).unwrap_or(newest);
+    let spec = request.spec.digest();
+    let unchanged = prior.filter(|p| same_packages && p.spec == spec && p.epoch == epoch);
+    Lock {
+        format: FORMAT,
+        spec,
+        parts: lock::parts(request.spec),
+        epoch,
+        outputs: unchanged.and_then(|p| p.outputs.clone()),
+        ids: prior.map_or_else(|| Ids { users: BTreeMap::new(), groups: BTreeMap::new() }, |p| p.ids.clone()),
+        archives,
+        packages,
+        tools,
+    }
+}
