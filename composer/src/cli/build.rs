@@ -9,7 +9,7 @@ use crate::archive::{self, Sources};
 use crate::cli::args::{Build, Engine, Global};
 use crate::cli::lock::{self, Strictness};
 use crate::cli::project::{Project, open_store};
-use crate::cli::workbench::{Log, Workbench};
+use crate::cli::workbench::{Log, Supply, Workbench};
 use crate::cli::worker::Job;
 use crate::engine::system::{Plan, System};
 use crate::error::{IoContext, Result};
@@ -77,7 +77,7 @@ impl Run<'_> {
     fn make(&self, tag: &str, log: &Log) -> Result<PathBuf> {
         let progress = &self.project.progress;
         self.foresee_space()?;
-        archive::fetch(&self.lock.packages.iter().collect::<Vec<_>>(), &self.lock.archives, self.sources, self.store, progress, self.args.offline)?;
+        archive::fetch(&self.lock.packages.iter().collect::<Vec<_>>(), &self.project.spec().archives, self.sources, self.store, progress, self.args.offline)?;
         let tree = render::config_tree(self.project.spec(), Some(self.lock), &self.project.assets)?;
         if self.args.engine == Engine::LiveBuild {
             return self.with_live_build(&tree, tag, log);
@@ -91,7 +91,8 @@ impl Run<'_> {
     }
 
     fn bench(&self, groups: &[&str]) -> Result<Workbench<'_>> {
-        Workbench::open(groups, self.lock, self.sources, self.args.offline, self.store, &self.project.progress)
+        let from = Supply { archives: &self.project.spec().archives, sources: self.sources, offline: self.args.offline };
+        Workbench::open(groups, self.lock, &from, self.store, &self.project.progress)
     }
 
     fn compression(&self) -> Compression {

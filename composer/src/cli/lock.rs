@@ -2,12 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::archive::{self, Sources, Update};
+use crate::archive::{self, Edges, LocalDeb, Request, Sources, Update};
 use crate::cli::args::{Global, Lock as LockArgs};
 use crate::cli::project::{Project, open_store};
 use crate::error::Result;
 use crate::lock::{self, Lock};
-use crate::runtime::{self, LocalDeb};
+use crate::runtime;
 use crate::store::Store;
 use crate::{Error, cli};
 
@@ -79,7 +79,7 @@ fn runtime_debs(project: &Project, global: &Global, store: &Store) -> Result<Vec
 }
 
 fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
-    let mut locked: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::RUNTIME).map(|p| p.sha256).collect();
+    let mut locked: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).map(|p| p.sha256).collect();
     let mut built: Vec<_> = debs.iter().map(|d| d.sha256).collect();
     locked.sort_unstable();
     built.sort_unstable();
@@ -88,8 +88,9 @@ fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
 
 fn pin(project: &Project, prior: Option<&Lock>, update: &Update, debs: &[LocalDeb], sources: &Sources, store: &Store) -> Result<Lock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let request = archive::Request { spec: project.spec(), prior, update, runtime: debs, epoch: epoch()?, now };
-    archive::pin(&request, sources, store, &project.progress).map_err(|e| cli::report::point(e, &project.loaded.view))
+    let request = Request { spec: project.spec(), prior, update, runtime: debs, epoch: epoch()? };
+    let edges = Edges { sources, store, progress: &project.progress, now };
+    archive::pin(&request, edges).map_err(|e| cli::report::point(e, &project.loaded.view))
 }
 
 /// SOURCE_DATE_EPOCH is read here, when locking, and nowhere else.

@@ -22,8 +22,8 @@ pub fn run(args: &Render, global: &Global) -> Result<()> {
     let sources = Sources::of_host(&lock::mirrors(&project));
     let strictness = if args.offline { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
-    let runtime: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::RUNTIME).collect();
-    archive::fetch(&runtime, &lock.archives, &sources, &store, &project.progress, args.offline)?;
+    let runtime: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).collect();
+    archive::fetch(&runtime, &project.spec().archives, &sources, &store, &project.progress, args.offline)?;
     let tree = with_runtime(render::config_tree(project.spec(), Some(&lock), &project.assets)?, &lock, &store)?;
     pack::write_tree(&tree, &args.to, lock.epoch)?;
     project.progress.say("render", &format!("{} files in {}", tree.iter().count(), args.to.display()));

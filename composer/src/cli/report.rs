@@ -5,7 +5,10 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::Error;
+use crate::archive::PinError;
 use crate::cli::args::LogFormat;
+use crate::spec::load::ProfileView;
+use crate::spec::types::Origin;
 
 pub fn show(error: &Error, format: LogFormat) -> ExitCode {
     let text = match format {
@@ -56,6 +59,15 @@ fn handler() -> miette::GraphicalReportHandler {
 }
 
 /// Points a solver's error at the profile's line that asked for the package.
-pub fn point(unsolved: Unsolved, view: &ProfileView) -> Error {
-    unimplemented(unsolved, view)
+pub fn point(error: PinError, view: &ProfileView) -> Error {
+    let pointer = match &error {
+        PinError::Unsolvable(unsolvable) => match &unsolvable.origin {
+            Origin::Profile(pointer) | Origin::Service(_, Some(pointer)) => pointer.clone(),
+            Origin::Service(_, None) | Origin::Composer => return error.into(),
+        },
+        PinError::Other(_) => return error.into(),
+    };
+    let error = Error::from(error);
+    let report = view.report_at(&pointer, &error.to_string(), error.help_text());
+    error.reports(vec![report])
 }

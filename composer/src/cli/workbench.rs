@@ -10,12 +10,21 @@ use crate::error::Result;
 use crate::lock::Lock;
 use crate::lock::types::LockedPackage;
 use crate::progress::Progress;
+use crate::spec::types::ArchiveSpec;
 use crate::store::Store;
 use crate::workshop::namespaces::Scratch;
 use crate::workshop::{Setup, Tools, Worker, host};
 
 /// Memory that is left to everything else when the scratch space is a tmpfs.
 const SPARE_MEMORY: u64 = 1_500_000_000;
+
+/// Where tools that are not in the store come from.
+#[derive(Debug)]
+pub struct Supply<'a> {
+    pub archives: &'a [ArchiveSpec],
+    pub sources: &'a Sources,
+    pub offline: bool,
+}
 
 #[derive(Debug)]
 pub struct Workbench<'a> {
@@ -26,9 +35,9 @@ pub struct Workbench<'a> {
 
 impl<'a> Workbench<'a> {
     /// Fetches and unpacks the tools of these groups.
-    pub fn open(groups: &[&str], lock: &Lock, sources: &Sources, offline: bool, store: &'a Store, progress: &'a Progress) -> Result<Self> {
+    pub fn open(groups: &[&str], lock: &Lock, from: &Supply<'_>, store: &'a Store, progress: &'a Progress) -> Result<Self> {
         let wanted = tools_of(lock, groups);
-        archive::fetch(&wanted, &lock.archives, sources, store, progress, offline)?;
+        archive::fetch(&wanted, from.archives, from.sources, store, progress, from.offline)?;
         Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, store, progress })
     }
 
@@ -50,7 +59,7 @@ impl<'a> Workbench<'a> {
             binds,
             network: false,
         };
-        Worker { setup, progress: self.progress }.run(job)
+        Worker { setup, temporaries: self.store.temporaries(), progress: self.progress }.run(job)
     }
 }
 

@@ -3,10 +3,33 @@
 use crate::Error;
 use crate::engine::job::{Facts, Folder};
 use crate::error::Result;
+use crate::render::accounts;
+use crate::spec::types::UserSpec;
 use crate::tree::{Content, Node, Tree};
 
 /// Links that a path may lead through before it counts as a loop, as in the kernel.
 const MAX_LINKS: usize = 40;
+
+/// The shadow group's number, fixed by base-passwd.
+const SHADOW: &str = "42";
+
+/// The whole files layer: the profile's files, its users' homes, and the account files with those users in them.
+pub fn compose(files: &Tree, facts: &Facts, users: &[UserSpec], epoch: u64) -> Result<Tree> {
+    let accounts = accounts::merge(facts.accounts.clone(), users, epoch / 86_400)?;
+    let mut tree = accounts::homes(users);
+    for (name, text, before, mode, group) in [
+        ("passwd", &accounts.passwd, &facts.accounts.passwd, 0o644, "root"),
+        ("group", &accounts.group, &facts.accounts.group, 0o644, "root"),
+        ("shadow", &accounts.shadow, &facts.accounts.shadow, 0o640, SHADOW),
+        ("gshadow", &accounts.gshadow, &facts.accounts.gshadow, 0o640, SHADOW),
+    ] {
+        if text != before {
+            tree.insert(format!("etc/{name}"), Node::file(text.as_str()).mode(mode).owned("root", group));
+        }
+    }
+    tree.extend(files.iter().map(|(path, node)| (path.to_owned(), node.clone())));
+    place(&tree, &Facts { accounts, folders: facts.folders.clone() })
+}
 
 /// Puts `tree` on top of layers with these facts: paths are led through the lower layers' links, owners become numbers,
 /// and implied parent folders keep the mode and owner that they have below.
@@ -80,7 +103,7 @@ fn resolve(path: &str, facts: &Facts) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::job::AccountFiles;
+    use crate::render::accounts::Accounts as AccountFiles;
 
     fn facts() -> Facts {
         let accounts = AccountFiles {

@@ -2,7 +2,7 @@
 
 pub mod base;
 pub mod files;
-mod load;
+pub mod load;
 mod resolve;
 pub mod types;
 

@@ -4,10 +4,13 @@
 //! (key -> what came out), `trees/<kind>/<key>/` (unpacked: the tools tree), `locks/`, `tmp/`, `logs/`.
 //! Nothing is ever half-written: content goes to `tmp/`, is synced and renamed.
 
+mod session;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
@@ -16,10 +19,12 @@ use tempfile::NamedTempFile;
 
 use crate::error::{IoContext, Result};
 use crate::{Digest, Error};
+use session::Session;
 
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    session: Arc<Session>,
 }
 
 /// A lock that other processes respect; released when dropped, or when the process dies.
@@ -34,7 +39,8 @@ impl Store {
             fs::create_dir_all(&path).at("create", &path)?;
         }
         let root = root.canonicalize().at("open", root)?;
-        Ok(Store { root })
+        let session = Arc::new(Session::open(&root.join("tmp"))?);
+        Ok(Store { root, session })
     }
 
     pub fn root(&self) -> &Path {
@@ -51,16 +57,21 @@ impl Store {
         self.object(digest).is_file()
     }
 
+    /// The folder for this run's unfinished files.
+    pub fn temporaries(&self) -> &Path {
+        &self.session.folder
+    }
+
     /// A file to write content into before [`Store::adopt`] gives it its name.
     pub fn temporary(&self) -> Result<NamedTempFile> {
-        let folder = self.root.join("tmp");
-        NamedTempFile::new_in(&folder).at("create a file in", &folder)
+        let folder = self.temporaries();
+        NamedTempFile::new_in(folder).at("create a file in", folder)
     }
 
     /// A folder that goes when it is dropped.
     pub fn temporary_folder(&self) -> Result<tempfile::TempDir> {
-        let folder = self.root.join("tmp");
-        tempfile::tempdir_in(&folder).at("create a folder in", &folder)
+        let folder = self.temporaries();
+        tempfile::tempdir_in(folder).at("create a folder in", folder)
     }
 
     /// Moves a finished temporary file to its place. The caller has computed `digest` over the very bytes written.

@@ -41,6 +41,8 @@ enum Message {
 #[derive(Debug)]
 pub struct Worker<'a> {
     pub setup: Setup,
+    /// The run's folder for unfinished files.
+    pub temporaries: &'a Path,
     pub progress: &'a Progress,
 }
 
@@ -51,8 +53,8 @@ impl Worker<'_> {
         let job = serde_json::to_value(job).map_err(|e| broken(&e))?;
         let envelope = serde_json::to_vec(&Envelope { setup: self.setup.clone(), job }).map_err(|e| broken(&e))?;
         // The job goes through a file, because stdin belongs to whoever sits at the terminal.
-        let folder = self.setup.store.join("tmp");
-        let mut file = tempfile::NamedTempFile::new_in(&folder).at("create a file in", &folder)?;
+        let folder = &self.temporaries;
+        let mut file = tempfile::NamedTempFile::new_in(folder).at("create a file in", folder)?;
         file.write_all(&envelope).at("write", file.path())?;
         let mut child = start(OUTER, file.path())?;
         let _registered = crate::interrupt::Registered::new(child.id());

@@ -1,0 +1,89 @@
+//! A run's own folder for unfinished files; what a killed run left goes with the next one.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::Error;
+use crate::error::{IoContext, Result};
+
+/// A folder below `tmp/` that is held by a lock file beside it for as long as the run lives.
+#[derive(Debug)]
+pub struct Session {
+    pub folder: PathBuf,
+    lock: Option<Flock<File>>,
+}
+
+impl Session {
+    /// Makes a session below `tmp`, after removing those that nobody holds any more.
+    pub fn open(tmp: &Path) -> Result<Self> {
+        sweep(tmp);
+        loop {
+            let name = tempfile::Builder::new().prefix("run-").suffix(".lock").tempfile_in(tmp).at("create a file in", tmp)?;
+            let (file, path) = name.keep().map_err(|e| Error::host(format!("cannot create a file in {}", tmp.display())).because(&e))?;
+            let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))?;
+            // Another run's sweep may have taken the file between its making and its locking.
+            if !still_there(&held, &path) {
+                continue;
+            }
+            let folder = path.with_extension("");
+            fs::create_dir(&folder).at("create", &folder)?;
+            return Ok(Session { folder, lock: Some(held) });
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_file(self.folder.with_extension("lock"));
+        self.lock.take();
+    }
+}
+
+fn still_there(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+/// Removes what runs that are gone have left. What cannot be removed now is tried again next time.
+fn sweep(tmp: &Path) {
+    let Ok(entries) = fs::read_dir(tmp) else { return };
+    for path in entries.flatten().map(|e| e.path()) {
+        let lock = path.with_extension("lock");
+        let abandoned = match File::open(&lock) {
+            Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
+            Err(_) => true,
+        };
+        if abandoned && path != lock {
+            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        } else if abandoned {
+            let _ = fs::remove_dir_all(path.with_extension(""));
+            let _ = fs::remove_file(&lock);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_what_a_dead_run_left_and_nothing_else() {
+        let tmp = tempfile::tempdir().unwrap();
+        let alive = Session::open(tmp.path()).unwrap();
+        fs::create_dir(tmp.path().join("run-dead")).unwrap();
+        fs::write(tmp.path().join("run-dead/part"), "x").unwrap();
+        fs::write(tmp.path().join("run-dead.lock"), "").unwrap();
+        fs::write(tmp.path().join("stray"), "").unwrap();
+        let second = Session::open(tmp.path()).unwrap();
+        assert!(alive.folder.is_dir() && second.folder.is_dir());
+        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 4);
+        drop((alive, second));
+        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 0);
+    }
+}
