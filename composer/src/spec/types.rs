@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Digest;
-use crate::catalogue::types::{Protocol, Reach};
+use crate::catalogue::types::{Protocol, Reach, TemplateFile};
 use crate::profile::types::{Arch, Compression, Firmware, Flavour, Keyboard, Suite};
 
 /// Everything that decides the image's bytes but the packages' versions. Its digest binds the lock to the profile.
@@ -90,6 +90,8 @@ pub struct ServiceSpec {
     pub runtime: Vec<String>,
     pub units: Vec<String>,
     pub enable: Vec<String>,
+    /// The catalogue's templates and where they go.
+    pub files: Vec<TemplateFile>,
     pub ports: Vec<Port>,
     pub health: Vec<Health>,
 }
