@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
-use crate::lock::types::Ids;
 use crate::profile::types::Compression;
+use crate::render::accounts::Accounts;
 use crate::tree::Tree;
 
 /// The system below the profile's files: the base and packages layers, the kernel and the initrd.
@@ -80,7 +80,7 @@ pub struct LayerRecord {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The account files as they are with this layer on top.
-    pub accounts: AccountFiles,
+    pub accounts: Accounts,
     /// Folders that are not plain (0755, root:root), and symbolic links to folders, by path.
     pub folders: BTreeMap<String, Folder>,
 }
@@ -89,32 +89,6 @@ pub struct Facts {
 pub enum Folder {
     Plain { mode: u32, uid: u32, gid: u32 },
     Link(String),
-}
-
-/// `/etc/passwd` and its companions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountFiles {
-    pub passwd: String,
-    pub group: String,
-    pub shadow: String,
-    pub gshadow: String,
-}
-
-impl AccountFiles {
-    /// System users and groups by number.
-    pub fn ids(&self) -> Ids {
-        Ids { users: numbers(&self.passwd), groups: numbers(&self.group) }
-    }
-}
-
-fn numbers(text: &str) -> BTreeMap<String, u32> {
-    let entry = |line: &str| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        let id: u32 = fields.nth(1)?.parse().ok()?;
-        (100..1000).contains(&id).then(|| (name.to_owned(), id))
-    };
-    text.lines().filter_map(entry).collect()
 }
 
 /// Kernel and initrd in the store.

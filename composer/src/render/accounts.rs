@@ -1,18 +1,39 @@
 //! The accounts of the image: the profile's users merged into what the packages made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::lock::types::Ids;
 use crate::spec::types::{Password, UserSpec};
 use crate::tree::{Node, Tree};
 
 /// The text of the four account files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounts {
     pub passwd: String,
     pub group: String,
     pub shadow: String,
     pub gshadow: String,
+}
+
+impl Accounts {
+    /// System users and groups by number.
+    pub fn ids(&self) -> Ids {
+        Ids { users: numbers(&self.passwd), groups: numbers(&self.group) }
+    }
+}
+
+/// Names with numbers that packages are given on installation (Debian Policy 9.2.2: 100 to 999).
+fn numbers(text: &str) -> BTreeMap<String, u32> {
+    let entry = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let id: u32 = fields.nth(1)?.parse().ok()?;
+        (100..1000).contains(&id).then(|| (name.to_owned(), id))
+    };
+    text.lines().filter_map(entry).collect()
 }
 
 /// Adds `users` to the accounts of the layers below and locks root.

@@ -119,6 +119,7 @@ fn service_spec(service: &Service, given: Option<&serde_json::Map<String, serde_
         runtime: service.runtime.clone(),
         units: service.units.clone(),
         enable: service.enable.clone(),
+        files: service.files.clone(),
         health: health.collect(),
         ports,
         options,

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::engine::job::{AccountFiles, Facts, Folder};
+use crate::engine::job::{Facts, Folder};
 use crate::error::{IoContext, Result};
+use crate::render::accounts::Accounts;
 
 pub fn gather(root: &Path) -> Result<Facts> {
     let mut folders = BTreeMap::new();
@@ -14,12 +15,12 @@ pub fn gather(root: &Path) -> Result<Facts> {
     Ok(Facts { accounts: accounts(root)?, folders })
 }
 
-fn accounts(root: &Path) -> Result<AccountFiles> {
+fn accounts(root: &Path) -> Result<Accounts> {
     let read = |name: &str| {
         let path = root.join("etc").join(name);
         fs::read_to_string(&path).at("read", &path)
     };
-    Ok(AccountFiles { passwd: read("passwd")?, group: read("group")?, shadow: read("shadow")?, gshadow: read("gshadow")? })
+    Ok(Accounts { passwd: read("passwd")?, group: read("group")?, shadow: read("shadow")?, gshadow: read("gshadow")? })
 }
 
 fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Folder>) -> Result<()> {
