@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use borg_compose::assets::Assets;
 use borg_compose::error::Error;
+use borg_compose::profile::types::ServiceEntry;
 use borg_compose::profile::{self, docs, schema};
 use borg_compose::spec::{self, Overrides};
 use borg_compose::{Kind, catalogue};
@@ -44,11 +47,32 @@ fn profiles(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
+/// A file that goes when the test ends.
+struct Made(PathBuf);
+
+impl Made {
+    fn new(path: PathBuf, mode: u32, fill: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> Self {
+        fill(&mut fs::File::create(&path).unwrap()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        Made(path)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 #[test]
 fn each_invalid_profile_has_its_report() {
     let folder = Path::new("tests/profiles/invalid");
-    // Git keeps no file of 64 MiB for a test; a sparse one will do.
-    fs::File::create(folder.join("big")).unwrap().set_len((64 << 20) + 1).unwrap();
+    let _made = [
+        // Git keeps no file of 64 MiB for a test, and no file modes; a sparse file will do.
+        Made::new(folder.join("big"), 0o644, |file| file.set_len((64 << 20) + 1)),
+        Made::new(folder.join("open-hash"), 0o644, |_| Ok(())),
+        Made::new(folder.join("no-hash"), 0o600, |file| file.write_all(b"hunter2\n")),
+    ];
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("profiles/invalid");
     settings.set_prepend_module_to_snapshot(false);
@@ -60,7 +84,6 @@ fn each_invalid_profile_has_its_report() {
         assert!(!text.contains("hunter2") && !text.contains("nter2"), "a secret is shown:\n{text}");
         settings.bind(|| insta::assert_snapshot!(path.file_stem().unwrap().to_string_lossy().into_owned(), text));
     }
-    fs::remove_file(folder.join("big")).unwrap();
 }
 
 #[test]
@@ -82,8 +105,17 @@ fn the_smallest_profile_of_the_specification_works_unchanged() {
     let text = "profile: edge-iot\nservices:\n  - nginx\n  - mcp\n  - com-monitor\noffline_model: phi3:instruct\n";
     let catalogue = catalogue::load(&assets()).unwrap();
     let checked = profile::check("edge-iot.yaml", text, &catalogue).unwrap();
-    let names: Vec<&str> = checked.profile.services.iter().map(|entry| entry.name()).collect();
+    let names: Vec<&str> = checked.profile.services.iter().map(ServiceEntry::name).collect();
     assert_eq!(names, ["nginx", "mcp", "com-monitor"]);
+}
+
+#[test]
+fn many_faults_take_no_long_time() {
+    let catalogue = catalogue::load(&assets()).unwrap();
+    let text = format!("profile: x\nservices:\n{}packages:\n{}", "- nginy\n".repeat(40_000), "- jq\n".repeat(40_000));
+    let error = profile::check("x.yaml", &text, &catalogue).unwrap_err();
+    assert_eq!(error.to_string(), "the profile x.yaml has 79999 faults; the first 100 are shown");
+    assert_eq!(error.span_reports().len(), 100);
 }
 
 #[test]

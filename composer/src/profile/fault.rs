@@ -13,6 +13,9 @@ use crate::Error;
 /// The longest line that is worth showing; beyond it the place is given as line and column.
 const LONGEST_LINE: usize = 1000;
 
+/// The most faults that are shown at once: each report reads the text up to its line again.
+const MOST_SHOWN: usize = 100;
+
 /// One thing that is wrong, with byte ranges into the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -83,9 +86,10 @@ impl Shown {
         faults.sort_by_key(|fault| fault.place().map_or(0, |range| range.start));
         let count = match faults.len() {
             1 => "a fault".to_owned(),
+            n if n > MOST_SHOWN => format!("{n} faults; the first {MOST_SHOWN} are shown"),
             n => format!("{n} faults"),
         };
-        let reports = faults.iter().map(|fault| self.report(fault)).collect();
+        let reports = faults.iter().take(MOST_SHOWN).map(|fault| self.report(fault)).collect();
         Error::input(format!("the {what} {} has {count}", self.name)).reports(reports)
     }
 

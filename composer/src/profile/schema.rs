@@ -97,11 +97,11 @@ fn service_entry(catalogue: &Catalogue) -> Value {
     let names = catalogue.0.values().map(|s| json!({ "const": s.name, "description": s.summary }));
     let names = names.collect::<Vec<_>>();
     let with_options = catalogue.0.values().map(|s| (s.name.clone(), options(s))).collect::<Map<_, _>>();
-    let named = if names.is_empty() { json!({ "enum": [] }) } else { json!({ "type": "string", "oneOf": names }) };
+    let by_name = if names.is_empty() { json!({ "enum": [] }) } else { json!({ "type": "string", "oneOf": names }) };
     json!({
         "description": "A service: its name, or its name with options.",
         "anyOf": [
-            named,
+            by_name,
             {
                 "type": "object",
                 "properties": with_options,

@@ -58,7 +58,7 @@ fn target_fault(path: &str) -> Option<(&'static str, String)> {
         return Some(("it is too long", help("a name has at most 255 bytes, a path at most 4000")));
     }
     let below = |folder: &&str| path == *folder || path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/'));
-    if HIDDEN.iter().any(|folder| below(&folder)) {
+    if HIDDEN.iter().any(&below) {
         return Some(("the running system mounts over it", help("/proc, /sys, /dev, /run and /tmp are made at boot")));
     }
     // With merged /usr these are links to folders; a path through them would name one file twice.

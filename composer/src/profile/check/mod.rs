@@ -20,6 +20,8 @@ mod users;
 pub use crypt::is_hash as is_password_hash;
 pub use kernel::fault as kernel_parameter_fault;
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -78,7 +80,7 @@ pub fn inspect(text: &str, catalogue: &Catalogue) -> Result<Inspection> {
 
 /// Adds the faults whose places had none before.
 pub(crate) fn add_news(faults: &mut Vec<Fault>, more: Vec<Fault>) {
-    let known: Vec<_> = faults.iter().filter_map(|fault| fault.place().cloned()).collect();
+    let known: HashSet<_> = faults.iter().filter_map(|fault| fault.place().cloned()).collect();
     faults.extend(more.into_iter().filter(|fault| fault.place().is_none_or(|place| !known.contains(place))));
 }
 

@@ -6,17 +6,22 @@ use super::services::Used;
 pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>) {
     let packages = profile.texts("packages");
     faults.duplicates("the package", packages.iter().map(|(node, name)| (node, *name)));
-    let Some(ours) = services.iter().find(|used| !used.service.runtime.is_empty()) else { return };
+    let ours: Vec<&Used<'_>> = services.iter().filter(|used| !used.service.runtime.is_empty()).collect();
+    if ours.is_empty() {
+        return;
+    }
+    // What is part of every image cannot be removed.
+    let help = if ours.iter().any(|used| used.pointer.is_none()) {
+        "remove it: every image brings a package of our runtime".to_owned()
+    } else {
+        let names: Vec<String> = ours.iter().map(|used| format!("`{}`", used.service.name)).collect();
+        format!("remove it, or the services that bring our runtime: {}", names.join(", "))
+    };
     for (node, name) in &packages {
         // Debian's borgbackup owns /usr/bin/borg and the Python package `borg`.
         if matches!(*name, "borgbackup" | "borg") {
-            let service = &ours.service.name;
-            faults.at(
-                node,
-                format!("`{name}` cannot be installed together with the device's own `borg`"),
-                "the name `borg` is also borgbackup's: our package conflicts with it",
-                &format!("remove it, or the services that bring our runtime (`{service}` does)"),
-            );
+            let message = format!("`{name}` cannot be installed together with the device's own `borg`");
+            faults.at(node, message, "the name `borg` is also borgbackup's: our package conflicts with it", &help);
         }
     }
 }

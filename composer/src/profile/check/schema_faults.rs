@@ -1,5 +1,7 @@
 //! What the JSON Schema refuses, in our words.
 
+use std::collections::HashSet;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
@@ -18,15 +20,9 @@ pub fn find(document: &Document, catalogue: &Catalogue) -> Result<Vec<Fault>> {
     let schema = schema::schema(catalogue);
     let validator = jsonschema::validator_for(&schema).map_err(|e| bad_schema(&e))?;
     let translator = Translator { document, schema: &schema };
-    let mut faults: Vec<Fault> = Vec::new();
-    for error in validator.iter_errors(&document.value) {
-        for fault in translator.faults(&error) {
-            if !faults.iter().any(|earlier| earlier.place() == fault.place()) {
-                faults.push(fault);
-            }
-        }
-    }
-    Ok(faults)
+    let mut places = HashSet::new();
+    let faults = validator.iter_errors(&document.value).flat_map(|error| translator.faults(&error));
+    Ok(faults.filter(|fault| places.insert(fault.place().cloned())).collect())
 }
 
 struct Translator<'a> {

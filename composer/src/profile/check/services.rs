@@ -18,40 +18,46 @@ pub struct Used<'a> {
     pub pointer: Option<String>,
 }
 
+/// An entry of the list.
+struct Entry<'a> {
+    node: Node<'a>,
+    name: &'a str,
+    given: Option<&'a Map<String, Value>>,
+}
+
 /// Checks the list of services and returns those that the image will have.
 pub fn check<'a>(profile: &Node<'a>, catalogue: &'a Catalogue, faults: &mut Faults<'_>) -> Vec<Used<'a>> {
-    let entries: Vec<(Node<'a>, &'a str, Option<&'a Map<String, Value>>)> =
-        profile.list("services").into_iter().filter_map(entry).collect();
-    faults.duplicates("the service", entries.iter().map(|(node, name, _)| (node, *name)));
+    let entries: Vec<Entry<'a>> = profile.list("services").into_iter().filter_map(Entry::new).collect();
+    faults.duplicates("the service", entries.iter().map(|entry| (&entry.node, entry.name)));
     let used = used(&entries, catalogue);
     ports(&used, faults);
     used
 }
 
-/// An entry's name and options, if it has the shape of one.
-fn entry<'a>(node: Node<'a>) -> Option<(Node<'a>, &'a str, Option<&'a Map<String, Value>>)> {
-    match node.value {
-        Value::String(name) => Some((node, name, None)),
-        Value::Object(map) if map.len() == 1 => {
-            let (name, given) = map.iter().next()?;
-            let pointer = child(&node.pointer, name);
-            Some((Node { pointer, value: node.value }, name, given.as_object()))
+impl<'a> Entry<'a> {
+    /// Nothing if it has not the shape of one: the schema has reported that.
+    fn new(node: Node<'a>) -> Option<Self> {
+        match node.value {
+            Value::String(name) => Some(Entry { node, name, given: None }),
+            Value::Object(map) if map.len() == 1 => {
+                let (name, given) = map.iter().next()?;
+                let pointer = child(&node.pointer, name);
+                Some(Entry { node: Node { pointer, value: node.value }, name, given: given.as_object() })
+            }
+            _ => None,
         }
-        _ => None,
     }
 }
 
-fn used<'a>(
-    entries: &[(Node<'a>, &'a str, Option<&'a Map<String, Value>>)],
-    catalogue: &'a Catalogue,
-) -> Vec<Used<'a>> {
+fn used<'a>(entries: &[Entry<'a>], catalogue: &'a Catalogue) -> Vec<Used<'a>> {
     let mut used: BTreeMap<&str, Used<'a>> = BTreeMap::new();
     for service in catalogue.0.values().filter(|service| service.always) {
         used.insert(&service.name, Used { service, given: None, pointer: None });
     }
-    for (node, name, given) in entries {
-        if let Some(service) = catalogue.0.get(*name) {
-            used.insert(&service.name, Used { service, given: *given, pointer: Some(node.pointer.clone()) });
+    for entry in entries {
+        if let Some(service) = catalogue.0.get(entry.name) {
+            let pointer = Some(entry.node.pointer.clone());
+            used.insert(&service.name, Used { service, given: entry.given, pointer });
         }
     }
     used.into_values().collect()
