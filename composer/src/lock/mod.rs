@@ -3,6 +3,8 @@
 mod diff;
 pub mod file;
 mod parts;
+#[cfg(test)]
+mod tests;
 pub mod types;
 
 pub use diff::{Change, diff};

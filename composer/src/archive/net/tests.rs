@@ -1,1 +1,144 @@
+//! Mirrors with faults, on the loopback.
 
+use std::time::{Duration, Instant};
+
+use super::testing::{Fault, Server, nobody};
+use super::*;
+use crate::Digest;
+use crate::store::Store;
+
+const PATH: &str = "pool/g/g++_1_amd64.deb";
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    store: Store,
+    net: Net,
+    bytes: Vec<u8>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_millis(300) };
+        let net = Net::new(Client::new(limits, Proxies::default(), Vec::new()));
+        let bytes = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        Bench { _folder: folder, store, net, bytes }
+    }
+
+    fn fetch(&self, mirrors: &[&str]) -> Result<Vec<u8>> {
+        let progress = Progress::silent();
+        let wanted = Wanted { path: PATH, size: self.bytes.len() as u64, sha256: Digest::of(&self.bytes) };
+        let mirrors: Vec<String> = mirrors.iter().map(|m| (*m).to_owned()).collect();
+        let task = progress.bytes("test", wanted.size);
+        let path = self.net.first(&mirrors, "g++ 1", &progress, |client, mirror| {
+            client.download(mirror, &wanted, &self.store, &task)
+        })?;
+        Ok(std::fs::read(path).unwrap())
+    }
+
+    fn good(&self) -> Server {
+        let server = Server::start();
+        server.put(PATH, self.bytes.clone());
+        server
+    }
+}
+
+#[test]
+fn a_mirror_without_the_file_is_replaced_by_the_next() {
+    let bench = Bench::new();
+    let (empty, good) = (Server::start(), bench.good());
+    assert_eq!(bench.fetch(&[&nobody(), &empty.url, &good.url]).unwrap(), bench.bytes);
+    assert_eq!(empty.log().len(), 1);
+}
+
+#[test]
+fn a_mirror_with_other_bytes_is_not_asked_again() {
+    let bench = Bench::new();
+    let (bad, good) = (Server::start(), bench.good());
+    bad.put(PATH, vec![7; bench.bytes.len()]);
+    assert_eq!(bench.fetch(&[&bad.url, &good.url]).unwrap(), bench.bytes);
+    bench.store.discard(&Digest::of(&bench.bytes)).unwrap();
+    assert_eq!(bench.fetch(&[&bad.url, &good.url]).unwrap(), bench.bytes);
+    assert_eq!(bad.log().len(), 1);
+    let longer = Bench::new();
+    bad.put(PATH, [&longer.bytes[..], b"more"].concat());
+    assert!(longer.fetch(&[&bad.url]).unwrap_err().causes()[0].contains("serves other bytes"));
+}
+
+#[test]
+fn a_silent_mirror_is_given_up_soon() {
+    let bench = Bench::new();
+    let (silent, good) = (bench.good(), bench.good());
+    silent.fault(PATH, Fault::Stall(1000));
+    let start = Instant::now();
+    assert_eq!(bench.fetch(&[&silent.url, &good.url]).unwrap(), bench.bytes);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // What the silent one sent was not fetched again.
+    assert_eq!(good.log(), [format!("{PATH} 1000")]);
+}
+
+#[test]
+fn a_cut_download_goes_on_where_it_was() {
+    let bench = Bench::new();
+    let server = bench.good();
+    server.fault(PATH, Fault::CutOnce(5000));
+    let error = bench.fetch(&[&server.url]).unwrap_err();
+    assert_eq!(error.kind(), crate::Kind::Network);
+    assert_eq!(bench.fetch(&[&server.url]).unwrap(), bench.bytes);
+    assert_eq!(server.log(), [format!("{PATH} 0"), format!("{PATH} 5000")]);
+    assert_eq!(std::fs::read_dir(bench.store.root().join("partial")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_server_without_ranges_starts_over() {
+    let bench = Bench::new();
+    let server = bench.good();
+    server.fault(PATH, Fault::CutOnce(5000));
+    bench.fetch(&[&server.url]).unwrap_err();
+    server.fault(PATH, Fault::NoRanges);
+    assert_eq!(bench.fetch(&[&server.url]).unwrap(), bench.bytes);
+}
+
+#[test]
+fn bad_bytes_from_before_are_not_the_next_mirrors_fault() {
+    let bench = Bench::new();
+    let server = bench.good();
+    let partial = bench.store.root().join("partial");
+    std::fs::create_dir_all(&partial).unwrap();
+    std::fs::write(partial.join(Digest::of(&bench.bytes).to_string()), [9; 100]).unwrap();
+    assert_eq!(bench.fetch(&[&server.url]).unwrap(), bench.bytes);
+    assert_eq!(server.log(), [format!("{PATH} 100"), format!("{PATH} 0")]);
+}
+
+#[test]
+fn a_local_mirror_is_a_folder() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(PATH);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, &bench.bytes).unwrap();
+    let missing = "file:///nowhere/at/all";
+    assert_eq!(bench.fetch(&[missing, &format!("file://{}", folder.path().display())]).unwrap(), bench.bytes);
+}
+
+#[test]
+fn all_mirrors_dead_is_one_error_that_names_them() {
+    let bench = Bench::new();
+    let (server, refusing) = (Server::start(), Server::start());
+    refusing.fault(PATH, Fault::Status(503));
+    let nobody = nobody();
+    let secret = format!("{}/debian", server.url).replace("http://", "http://me:secret@");
+    let error = bench.fetch(&[&nobody, &secret, &refusing.url]).unwrap_err();
+    let text = format!("{error}\n{}", error.causes().join("\n"));
+    assert_eq!(server.authorizations(), ["Basic bWU6c2VjcmV0"]);
+    let text = text.replace(&server.url, "http://A").replace(&refusing.url, "http://B").replace(&nobody, "http://C");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn credentials_are_never_shown() {
+    assert_eq!(shown("http://me:se@cret@host:8/debian"), "http://host:8/debian");
+    assert_eq!(shown("https://host/debian"), "https://host/debian");
+    assert_eq!(shown("file:///srv/debian"), "file:///srv/debian");
+}
