@@ -1,1 +1,202 @@
-//! The real tools read what was rendered; a tool that the machine lacks is an error that names its package.
+//! The real tools read what was rendered. They are Debian's: systemd, debconf, nginx, openssh-server, dash.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::super::{INCLUDES, NATIVE};
+use super::*;
+
+/// Writes a tree to a folder, owners apart.
+fn write(tree: &Tree, root: &Path) {
+    for (path, node) in tree.iter() {
+        let place = root.join(path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        match &node.content {
+            Content::File(bytes) => {
+                fs::write(&place, bytes).unwrap();
+                fs::set_permissions(&place, fs::Permissions::from_mode(node.mode)).unwrap();
+            }
+            Content::Symlink(target) => symlink(target, &place).unwrap(),
+            Content::Folder => fs::create_dir_all(&place).unwrap(),
+        }
+    }
+}
+
+fn written(spec: &ImageSpec) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(&render(spec), folder.path());
+    folder
+}
+
+fn run(program: &str, args: &[&str]) -> Output {
+    let path = format!("/usr/sbin:/sbin:{}", std::env::var("PATH").unwrap());
+    Command::new(program).args(args).env("PATH", path).output().unwrap_or_else(|e| panic!("{program}: {e}"))
+}
+
+/// Success and not a word.
+fn silent(program: &str, args: &[&str]) {
+    let output = run(program, args);
+    let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    assert!(output.status.success() && said.is_empty(), "{program} {args:?}: {}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn systemd_verifies_every_unit() {
+    let folder = written(&full_spec());
+    let image = folder.path().join(INCLUDES);
+    let units = image.join("etc/systemd/system");
+    // The programs that the units start, and Debian's units that they name, are not in the rendered tree.
+    for program in ["borg-boot-check", "borg-com-monitor", "borg-mcp-fs", "ssh-keygen"] {
+        let place = image.join("usr/bin").join(program);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(&place, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::create_dir_all(image.join("usr/lib/systemd/system")).unwrap();
+    for unit in fs::read_dir("/usr/lib/systemd/system").unwrap() {
+        let unit = unit.unwrap();
+        if unit.path().is_file() {
+            fs::copy(unit.path(), image.join("usr/lib/systemd/system").join(unit.file_name())).unwrap();
+        }
+    }
+    let mut found = 0;
+    for unit in fs::read_dir(&units).unwrap() {
+        let unit = unit.unwrap().path();
+        let root = format!("--root={}", image.display());
+        silent("systemd-analyze", &["verify", "--man=no", "--recursive-errors=one", &root, unit.to_str().unwrap()]);
+        found += 1;
+    }
+    assert_eq!(found, 5);
+}
+
+/// The long-running services of ours that the network or a cable can reach are confined.
+#[test]
+fn systemd_finds_the_services_confined() {
+    let folder = written(&full_spec());
+    for unit in ["borg-mcp-fs.service", "borg-com-monitor.service"] {
+        let path = folder.path().join(INCLUDES).join("etc/systemd/system").join(unit);
+        let output = run("systemd-analyze", &["security", "--offline=yes", "--threshold=20", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn debconf_reads_the_preseed() {
+    for spec in [test_spec(), full_spec()] {
+        let folder = written(&spec);
+        let preseed = folder.path().join("config/includes.installer/preseed.cfg");
+        silent("debconf-set-selections", &["-c", preseed.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn the_preseed_never_chooses_a_disk() {
+    let preseed = text(&render(&full_spec()), "config/includes.installer/preseed.cfg");
+    for line in preseed.lines() {
+        assert!(!line.contains("partman") && !line.contains("bootdev"), "{line}");
+    }
+}
+
+#[test]
+fn nginx_takes_its_configuration() {
+    let mut spec = test_spec();
+    let folder = written(&spec);
+    let check = |folder: &Path| {
+        let config = folder.join(INCLUDES).join("etc/nginx/nginx.conf");
+        // The port stays free, and the machine's own modules and pid file are left alone.
+        let text = fs::read_to_string(&config).unwrap().replace("pid /run/nginx.pid;", "pid nginx.pid;");
+        let text = text.replace("include /etc/nginx/modules-enabled/*.conf;", "");
+        fs::write(&config, text.replace("listen 80 ", "listen 58080 ").replace("]:80 ", "]:58080 ")).unwrap();
+        let prefix = folder.to_str().unwrap();
+        silent("nginx", &["-t", "-q", "-e", "stderr", "-p", prefix, "-c", config.to_str().unwrap()]);
+    };
+    check(folder.path());
+    for service in spec.services.iter_mut().filter(|service| service.name == "nginx") {
+        service.options.insert("server_name".into(), "it's; \"quoted\" \\ %n".into());
+        service.options.insert("root".into(), "/srv/with space; }".into());
+    }
+    check(written(&spec).path());
+}
+
+#[test]
+fn sshd_takes_its_configuration() {
+    let folder = written(&test_spec());
+    let (key, config) = (folder.path().join("key"), folder.path().join("sshd_config"));
+    silent("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()]);
+    let ours = folder.path().join(INCLUDES).join("etc/ssh/sshd_config.d/10-borg.conf");
+    let text = format!("Include {}\nHostKey {}\n", ours.display(), key.display());
+    fs::write(&config, text).unwrap();
+    fs::create_dir_all("/run/sshd").unwrap();
+    let output = run("sshd", &["-T", "-f", config.to_str().unwrap()]);
+    let effective = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    for line in ["permitrootlogin no", "passwordauthentication no", "kbdinteractiveauthentication no", "port 22"] {
+        assert!(effective.lines().any(|l| l == line), "{line} is not among:\n{effective}");
+    }
+}
+
+#[test]
+fn a_shell_parses_every_script() {
+    let folder = written(&full_spec());
+    let tree = render(&full_spec());
+    let mut scripts = 0;
+    for (path, node) in tree.iter() {
+        if matches!(&node.content, Content::File(bytes) if bytes.starts_with(b"#!")) {
+            silent("sh", &["-n", folder.path().join(path).to_str().unwrap()]);
+            scripts += 1;
+        }
+    }
+    assert!(scripts >= 9, "{scripts}");
+    assert!(tree.iter().filter(|(path, _)| path.starts_with("config/hooks/")).all(|(_, node)| node.mode == 0o755));
+}
+
+/// `systemctl preset-all` in a root with Debian's units and ours enables what the policy names and nothing else.
+#[test]
+fn presets_enable_what_the_policy_names() {
+    let folder = written(&full_spec());
+    let image = folder.path().join(INCLUDES);
+    let units = image.join("usr/lib/systemd/system");
+    fs::create_dir_all(&units).unwrap();
+    for (unit, install) in [
+        ("apt-daily.timer", "WantedBy=timers.target"),
+        ("nginx.service", "WantedBy=multi-user.target"),
+        ("ssh.service", "WantedBy=multi-user.target"),
+        ("ssh.socket", "WantedBy=sockets.target"),
+        ("systemd-networkd.service", "WantedBy=multi-user.target"),
+        ("systemd-networkd-wait-online.service", "WantedBy=network-online.target"),
+        ("getty@.service", "WantedBy=getty.target\nDefaultInstance=tty1"),
+    ] {
+        fs::write(units.join(unit), format!("[Service]\nExecStart=/bin/true\n[Install]\n{install}\n")).unwrap();
+    }
+    let output = run("systemctl", &["--root", image.to_str().unwrap(), "preset-all"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut enabled: Vec<String> = Vec::new();
+    for wants in fs::read_dir(image.join("etc/systemd/system")).unwrap().map(|e| e.unwrap().path()) {
+        if wants.is_dir() {
+            enabled.extend(fs::read_dir(wants).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()));
+        }
+    }
+    enabled.sort();
+    assert_eq!(
+        enabled,
+        [
+            "borg-boot-check.service",
+            "borg-com-monitor.service",
+            "borg-mcp-fs.service",
+            "borg-passwords.service",
+            "borg-ssh-host-keys.service",
+            "getty@tty1.service",
+            "nginx.service",
+            "ssh.service",
+            "systemd-networkd.service",
+        ]
+    );
+}
+
+#[test]
+fn the_native_files_are_the_image_s_own() {
+    let tree = render(&test_spec());
+    assert!(tree.iter().filter(|(path, _)| path.starts_with(NATIVE)).count() == 2);
+}
