@@ -38,7 +38,7 @@ pub enum Transport {
 }
 
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Deed, String> {
-    let mut parser = lexopt::Parser::from_args(args);
+    let mut parser = lexopt::Parser::from_iter(args);
     let mut roots = Vec::new();
     let mut hosts = Vec::new();
     let mut listen = None;

@@ -12,8 +12,8 @@ impl Fault {
     }
 
     pub fn io(path: &str, error: &io::Error) -> Self {
-        // EXDEV is how openat2 says that a path would leave the root.
-        if error.kind() == io::ErrorKind::CrossesDevices {
+        // cap-std's own refusal of a path that would leave the root carries no number; the kernel's does.
+        if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
             return Fault(format!("{path}: leads outside the allowed folder"));
         }
         Fault(format!("{path}: {error}"))
