@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 
 fn deed() -> Result<Deed, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
-    let (mut timeout, mut config) = (Duration::from_secs(240), PathBuf::from(BOOT_CHECK_PATH));
+    let (mut timeout, mut config) = (Duration::from_mins(4), PathBuf::from(BOOT_CHECK_PATH));
     while let Some(arg) = parser.next()? {
         match arg {
             Long("timeout") => timeout = Duration::from_secs(parser.value()?.parse::<u32>()?.into()),

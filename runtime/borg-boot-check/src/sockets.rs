@@ -1,4 +1,4 @@
-//! The kernel's tables of sockets (proc_net_tcp, `/proc/net/{tcp,tcp6,udp,udp6}`), parsed.
+//! The kernel's tables of sockets (`/proc/net/{tcp,tcp6,udp,udp6}`), parsed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -135,7 +135,7 @@ mod tests {
 
         #[test]
         fn what_the_kernel_prints_is_read_back(address: [u32; 4], port: u16, inode: u64) {
-            let hex: String = address.iter().map(|w| format!("{w:08X}")).collect();
+            let hex = address.map(|w| format!("{w:08X}")).concat();
             let line = format!(" 1: {hex}:{port:04X} {hex}:0000 0A 0:0 00:0 0 0 0 {inode} 1");
             let found = waiting(&line, Protocol::Tcp);
             let bytes: Vec<u8> = address.iter().flat_map(|w| w.to_ne_bytes()).collect();

@@ -75,7 +75,7 @@ fn http(listen: SocketAddr, hosts: Vec<String>) -> Result<Transport, String> {
 }
 
 fn value(parser: &mut lexopt::Parser) -> Result<String, String> {
-    parser.value().and_then(|v| v.string()).map_err(|e| e.to_string())
+    parser.value().and_then(ValueExt::string).map_err(|e| e.to_string())
 }
 
 fn root(text: &str) -> Result<PathBuf, String> {
