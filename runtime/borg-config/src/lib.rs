@@ -1,4 +1,9 @@
 //! The device's configuration: one type that the composer writes and the services read.
+#![forbid(unsafe_code)]
+
+mod load;
+
+pub use load::{LoadError, load, parse};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +20,30 @@ pub struct Device {
     pub offline_model: Option<String>,
     /// Never ask a model that is not on the device.
     pub offline_only: bool,
+}
+
+/// Where the composer writes [`ComMonitor`], as JSON.
+pub const COM_MONITOR_PATH: &str = "/etc/borg/com-monitor.json";
+
+/// Which serial ports are listened to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComMonitor {
+    pub ports: Vec<SerialPort>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SerialPort {
+    /// A device, or a glob over devices: `/dev/ttyUSB0`, `/dev/serial/by-id/*`.
+    pub device: String,
+    /// Bits per second; 8 data bits, no parity, 1 stop bit.
+    #[serde(default = "baud")]
+    pub baud: u32,
+}
+
+fn baud() -> u32 {
+    115_200
 }
 
 /// Where the composer writes [`BootCheck`], as JSON.
@@ -57,4 +86,57 @@ pub enum Health {
     Tcp(u16),
     /// A program exits with 0; an argument vector, no shell.
     Exec(Vec<String>),
+}
+
+/// The systemd credential that asks for a boot check.
+pub const BOOT_CHECK_CREDENTIAL: &str = "borg.boot-check";
+
+/// What the credential [`BOOT_CHECK_CREDENTIAL`] holds, as JSON; an empty credential asks for the plain check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BootCheckRequest {
+    /// Assert that the firmware booted with Secure Boot on.
+    pub secure_boot: bool,
+    /// Power the machine off after the verdict.
+    pub poweroff: bool,
+}
+
+/// The virtio-serial port's name that the verdict is written to, as one line of JSON: a [`BootReport`].
+pub const BOOT_CHECK_PORT: &str = "org.borgos.check";
+
+/// The verdict of a boot check, for the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BootReport {
+    pub verdict: Verdict,
+    /// The names of what failed, in the order of `checks`.
+    pub failures: Vec<String>,
+    pub checks: Vec<CheckResult>,
+    pub listening: Vec<Listening>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Ok,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    pub name: String,
+    pub ok: bool,
+    /// Why it failed, or what was seen.
+    pub detail: String,
+    pub seconds: f64,
+}
+
+/// A socket that waits for others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    pub address: std::net::IpAddr,
+    pub port: u16,
+    /// The program's name, if it could be found.
+    pub process: Option<String>,
 }
