@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{PinError, Request, Texts, Update};
+use super::texts::{Texts, kept_text};
+use super::{PinError, Request, Update};
 use crate::Error;
 use crate::archive::deb;
 use crate::archive::index::Package;
-use crate::archive::solve::{Id, Universe, solve};
+use crate::archive::solve::{Chosen, Id, Universe, solve};
 use crate::archive::tools::{GROUPS, TOOLS};
 use crate::lock::types::{LockedPackage, PackageLayer};
 use crate::spec::types::{Origin, Wanted};
 use crate::store::Store;
-
-pub use crate::archive::solve::Chosen;
 
 /// What an earlier lock had and should stay, by name.
 pub struct Prior<'l>(HashMap<&'l str, &'l LockedPackage>);
@@ -32,19 +31,20 @@ impl<'l> Prior<'l> {
         self.0.get(package.name).is_some_and(same)
     }
 
-    /// Adds to `texts` what no index has any more but the store still holds.
-    fn revive(&self, texts: &mut Texts, store: &Store) {
+    /// What no index has any more but the store still holds: archive names and index texts.
+    pub fn kept(&self, texts: &Texts<'_>, store: &Store) -> Vec<(&'l str, String)> {
         let mut gone = self.0.clone();
-        for package in texts.packages().iter().filter(|p| self.is(p)) {
+        for package in texts.packages.iter().filter(|p| self.is(p)) {
             gone.remove(package.name);
         }
-        let mut gone: Vec<_> = gone.into_values().filter(|p| store.contains(&p.sha256)).collect();
+        let mut gone: Vec<_> = gone.into_values().filter(|p| p.archive != super::RUNTIME).collect();
         gone.sort_by_key(|p| &p.name);
-        for locked in gone.into_iter().filter(|p| p.archive != super::RUNTIME) {
-            if let Ok(control) = deb::control(&store.object(&locked.sha256)) {
-                texts.add_kept(locked, &control);
-            }
-        }
+        let held = gone.into_iter().filter(|p| store.contains(&p.sha256));
+        let read = |p: &'l LockedPackage| {
+            let control = deb::control(&store.object(&p.sha256)).ok()?;
+            Some((p.archive.as_str(), kept_text(p, &control)))
+        };
+        held.filter_map(read).collect()
     }
 
     fn favored<'u>(&self, universe: &Universe<'u>) -> HashMap<&'u str, Id> {
@@ -54,14 +54,8 @@ impl<'l> Prior<'l> {
 }
 
 /// The target's packages, sorted by name.
-pub fn packages(
-    texts: &mut Texts,
-    request: &Request<'_>,
-    prior: &Prior<'_>,
-    store: &Store,
-) -> Result<Vec<LockedPackage>, PinError> {
-    prior.revive(texts, store);
-    let universe = Universe::new(texts.packages(), texts.runtime());
+pub fn packages(texts: &Texts<'_>, request: &Request<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
+    let universe = Universe::new(texts.packages.clone(), texts.runtime());
     let official: BTreeSet<&str> = official(request).collect();
     let essential: BTreeSet<&str> = essential(&universe, texts, &official);
     let wishes = wishes(request, &essential);
@@ -80,9 +74,8 @@ pub fn packages(
 }
 
 /// The tools, sorted by name.
-pub fn tools(texts: &mut Texts, prior: &Prior<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
-    prior.revive(texts, store);
-    let universe = Universe::new(texts.packages(), None);
+pub fn tools(texts: &Texts<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
+    let universe = Universe::new(texts.packages.clone(), None);
     let wishes: Vec<Wanted> =
         TOOLS.iter().map(|name| Wanted { name: (*name).to_owned(), by: Origin::Composer }).collect();
     let ids = solve(&universe, &wishes, &prior.favored(&universe)).map_err(|e| {
@@ -101,7 +94,7 @@ fn official<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r str> {
     request.spec.archives.iter().filter(|a| matches!(a.kind, Debian | Security)).map(|a| a.name.as_str())
 }
 
-fn essential<'u>(universe: &Universe<'u>, texts: &Texts, official: &BTreeSet<&str>) -> BTreeSet<&'u str> {
+fn essential<'u>(universe: &Universe<'u>, texts: &Texts<'_>, official: &BTreeSet<&str>) -> BTreeSet<&'u str> {
     let packages = universe.packages().iter();
     let essential = packages.filter(|p| p.essential || p.priority == "required");
     essential.filter(|p| official.contains(texts.archive(p.archive))).map(|p| p.name).collect()
@@ -125,7 +118,7 @@ fn wishes(request: &Request<'_>, essential: &BTreeSet<&str>) -> Vec<Wanted> {
 fn lock_all(
     universe: &Universe<'_>,
     ids: &[Id],
-    texts: &Texts,
+    texts: &Texts<'_>,
     place: impl Fn(&Id, &Package<'_>) -> (Option<PackageLayer>, Option<String>),
 ) -> Result<Vec<LockedPackage>, Error> {
     let packages = ids.iter().filter_map(|id| Some((id, universe.package(*id)?)));
