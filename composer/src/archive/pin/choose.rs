@@ -34,6 +34,9 @@ impl<'l> Prior<'l> {
     /// What no index has any more but the store still holds: archive names and index texts.
     pub fn kept(&self, texts: &Texts<'_>, store: &Store) -> Vec<(&'l str, String)> {
         let mut gone = self.0.clone();
+        if gone.is_empty() {
+            return Vec::new();
+        }
         for package in texts.packages.iter().filter(|p| self.is(p)) {
             gone.remove(package.name);
         }
@@ -47,17 +50,24 @@ impl<'l> Prior<'l> {
         held.filter_map(read).collect()
     }
 
-    fn favored<'u>(&self, universe: &Universe<'u>) -> HashMap<&'u str, Id> {
-        let is = |(id, package): (Id, &Package<'u>)| self.is(package).then_some((package.name, id));
-        (0..).zip(universe.packages()).filter_map(is).collect()
+    fn favored(&self, universe: &Universe<'_>) -> HashMap<&'l str, Id> {
+        let same = |name: &str| {
+            let mut candidates = universe.candidates(name).iter().copied();
+            candidates.find(|id| universe.package(*id).is_some_and(|p| self.is(p)))
+        };
+        self.0.keys().filter_map(|name| Some((*name, same(name)?))).collect()
     }
 }
 
 /// The target's packages, sorted by name.
-pub fn packages(texts: &Texts<'_>, request: &Request<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
-    let universe = Universe::new(texts.packages.clone(), texts.runtime());
+pub fn packages(
+    mut texts: Texts<'_>,
+    request: &Request<'_>,
+    prior: &Prior<'_>,
+) -> Result<Vec<LockedPackage>, PinError> {
+    let universe = Universe::new(std::mem::take(&mut texts.packages), texts.runtime());
     let official: BTreeSet<&str> = official(request).collect();
-    let essential: BTreeSet<&str> = essential(&universe, texts, &official);
+    let essential: BTreeSet<&str> = essential(&universe, &texts, &official);
     let wishes = wishes(request, &essential);
     let ids = solve(&universe, &wishes, &prior.favored(&universe))?;
 
@@ -70,12 +80,12 @@ pub fn packages(texts: &Texts<'_>, request: &Request<'_>, prior: &Prior<'_>) -> 
         () if base.contains(id) => PackageLayer::Base,
         () => PackageLayer::Packages,
     };
-    lock_all(&universe, &ids, texts, |id, package| (Some(layer(id, package)), None)).map_err(PinError::Other)
+    lock_all(&universe, &ids, &texts, |id, package| (Some(layer(id, package)), None)).map_err(PinError::Other)
 }
 
 /// The tools, sorted by name.
-pub fn tools(texts: &Texts<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
-    let universe = Universe::new(texts.packages.clone(), None);
+pub fn tools(mut texts: Texts<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
+    let universe = Universe::new(std::mem::take(&mut texts.packages), None);
     let wishes: Vec<Wanted> =
         TOOLS.iter().map(|name| Wanted { name: (*name).to_owned(), by: Origin::Composer }).collect();
     let ids = solve(&universe, &wishes, &prior.favored(&universe)).map_err(|e| {
@@ -85,7 +95,7 @@ pub fn tools(texts: &Texts<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>,
     let closures: Vec<(&str, HashSet<Id>)> =
         GROUPS.iter().map(|group| (group.name, chosen.closure(group.roots().iter().copied()))).collect();
     let group = |id: &Id| closures.iter().find(|(_, ids)| ids.contains(id)).map(|(name, _)| (*name).to_owned());
-    lock_all(&universe, &ids, texts, |id, _| (None, group(id))).map_err(PinError::Other)
+    lock_all(&universe, &ids, &texts, |id, _| (None, group(id))).map_err(PinError::Other)
 }
 
 /// The archives that say what is essential: an extra repository does not.

@@ -123,7 +123,7 @@ fn resolve_packages(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Re
     for (archive, text) in &kept {
         texts.add(archive, text);
     }
-    choose::packages(&texts, request, &prior)
+    choose::packages(texts, request, &prior)
 }
 
 fn resolve_tools(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
@@ -134,7 +134,7 @@ fn resolve_tools(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Resul
     for (archive, text) in &kept {
         texts.add(archive, text);
     }
-    choose::tools(&texts, &prior)
+    choose::tools(texts, &prior)
 }
 
 /// The archives that are read: the spec's, and one for the tools if none of those serves.

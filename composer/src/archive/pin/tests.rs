@@ -236,3 +236,40 @@ fn debian_itself() {
         println!("fetched {} in {:?}", packages.len(), start.elapsed());
     }
 }
+
+/// Says what each step of a resolve costs.
+#[test]
+#[ignore = "asks Debian's mirrors"]
+fn debian_timings() {
+    let root = PathBuf::from(std::env::var_os("BORG_TEST_STORE").unwrap());
+    let store = Store::open(&root).unwrap();
+    let sources = Sources::of_host(&[]);
+    let progress = Progress::silent();
+    let edges = Edges { sources: &sources, store: &store, progress: &progress, now: now() };
+    let archives = [
+        archive("debian", ArchiveKind::Debian, "trixie"),
+        archive("updates", ArchiveKind::Debian, "trixie-updates"),
+        archive("security", ArchiveKind::Security, "trixie-security"),
+    ];
+    for archive in &archives {
+        let start = Instant::now();
+        state::load(archive, edges).unwrap();
+        println!("load {} {:?}", archive.name, start.elapsed());
+    }
+    let start = Instant::now();
+    let states = load_all(&archives, edges).unwrap();
+    println!("load all {:?}", start.elapsed());
+    let start = Instant::now();
+    let texts = Texts::of(&states);
+    println!("parse {} packages {:?}", texts.packages.len(), start.elapsed());
+    let start = Instant::now();
+    let universe = crate::archive::solve::Universe::new(texts.packages.clone(), None);
+    println!("universe {:?}", start.elapsed());
+    let start = Instant::now();
+    let wishes = wanted(crate::archive::TOOLS);
+    crate::archive::solve::solve(&universe, &wishes, &std::collections::HashMap::new()).unwrap();
+    println!("solve tools {:?}", start.elapsed());
+    let start = Instant::now();
+    drop(universe);
+    println!("drop {:?}", start.elapsed());
+}
