@@ -88,8 +88,10 @@ pub fn parse<'a>(text: &'a str, archive: usize, packages: &mut Vec<Package<'a>>)
             }
             if line.is_empty() || line == "\r" {
                 finish(&mut current, packages);
-            } else if let Some(colon) = line.find(':') {
-                field = line.get(..colon).filter(|name| wanted(name)).map(|name| (name, start + colon + 1));
+            } else if wanted(line)
+                && let Some(colon) = memchr::memchr(b':', line.as_bytes())
+            {
+                field = line.get(..colon).map(|name| (name, start + colon + 1));
             }
         }
         start = end + 1;
@@ -108,8 +110,8 @@ fn finish<'a>(current: &mut Package<'a>, packages: &mut Vec<Package<'a>>) {
 }
 
 /// Most lines are of no interest: a look at the first letter settles nearly all.
-fn wanted(name: &str) -> bool {
-    matches!(name.as_bytes().first(), Some(b'P' | b'V' | b'A' | b'E' | b'D' | b'C' | b'B' | b'F' | b'S' | b'I'))
+fn wanted(line: &str) -> bool {
+    matches!(line.as_bytes().first(), Some(b'P' | b'V' | b'A' | b'E' | b'D' | b'C' | b'B' | b'F' | b'S' | b'I'))
 }
 
 #[cfg(test)]

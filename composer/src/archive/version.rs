@@ -25,13 +25,13 @@ fn part(a: &str, b: &str) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         let (a_text, a_rest) = split(a, |c| !c.is_ascii_digit());
         let (b_text, b_rest) = split(b, |c| !c.is_ascii_digit());
-        let (a_number, a_next) = split(a_rest, u8::is_ascii_digit);
-        let (b_number, b_next) = split(b_rest, u8::is_ascii_digit);
-        let order = text(a_text, b_text).then_with(|| number(a_number, b_number));
+        let (a_digits, b_digits);
+        (a_digits, a) = split(a_rest, u8::is_ascii_digit);
+        (b_digits, b) = split(b_rest, u8::is_ascii_digit);
+        let order = text(a_text, b_text).then_with(|| number(a_digits, b_digits));
         if order.is_ne() {
             return order;
         }
-        (a, b) = (a_next, b_next);
     }
     Ordering::Equal
 }

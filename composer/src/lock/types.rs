@@ -53,7 +53,7 @@ pub struct LockedArchive {
     pub suite: String,
     /// The Release file's Date, seconds since 1970.
     pub date: u64,
-    /// The SHA-256 of InRelease.
+    /// The SHA-256 of `InRelease`.
     pub sha256: Digest,
     /// Fingerprints of the keys that signed it, upper-case hexadecimal.
     pub signed_by: Vec<String>,

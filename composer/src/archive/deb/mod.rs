@@ -1,7 +1,8 @@
 //! Reads .deb files: an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`.
 
 #[cfg(test)]
-mod tests;
+#[allow(clippy::missing_panics_doc)]
+pub mod tests;
 mod unpack;
 
 use std::fs::File;

@@ -30,7 +30,8 @@ fn tar_of(entries: &[(&str, EntryType, u32, &str)]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn deb_of(data: &[(&str, EntryType, u32, &str)], control: &str) -> Vec<u8> {
+/// A package with these data entries and this control file.
+pub fn deb_of(data: &[(&str, EntryType, u32, &str)], control: &str) -> Vec<u8> {
     let control = tar_of(&[("./control", EntryType::Regular, 0o644, control)]);
     let mut ar = ar::Builder::new(Vec::new());
     let mut add = |name: &str, bytes: &[u8]| {

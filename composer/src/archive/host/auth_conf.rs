@@ -1,4 +1,4 @@
-//! apt's credentials (apt_auth.conf(5)), used for requests and for nothing else.
+//! apt's credentials (`apt_auth.conf(5)`), used for requests and for nothing else.
 
 use crate::archive::net::Login;
 

@@ -4,6 +4,7 @@ mod client;
 mod failure;
 mod partial;
 #[cfg(test)]
+#[allow(clippy::missing_panics_doc)]
 pub mod testing;
 #[cfg(test)]
 mod tests;

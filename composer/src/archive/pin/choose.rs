@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{PinError, Request, Texts, Update};
+use super::texts::{Texts, kept_text};
+use super::{PinError, Request, Update};
 use crate::Error;
 use crate::archive::deb;
 use crate::archive::index::Package;
-use crate::archive::solve::{Id, Universe, solve};
+use crate::archive::solve::{Chosen, Id, Universe, solve};
 use crate::archive::tools::{GROUPS, TOOLS};
 use crate::lock::types::{LockedPackage, PackageLayer};
 use crate::spec::types::{Origin, Wanted};
 use crate::store::Store;
-
-pub use crate::archive::solve::Chosen;
 
 /// What an earlier lock had and should stay, by name.
 pub struct Prior<'l>(HashMap<&'l str, &'l LockedPackage>);
@@ -32,38 +31,43 @@ impl<'l> Prior<'l> {
         self.0.get(package.name).is_some_and(same)
     }
 
-    /// Adds to `texts` what no index has any more but the store still holds.
-    fn revive(&self, texts: &mut Texts, store: &Store) {
+    /// What no index has any more but the store still holds: archive names and index texts.
+    pub fn kept(&self, texts: &Texts<'_>, store: &Store) -> Vec<(&'l str, String)> {
         let mut gone = self.0.clone();
-        for package in texts.packages().iter().filter(|p| self.is(p)) {
+        if gone.is_empty() {
+            return Vec::new();
+        }
+        for package in texts.packages.iter().filter(|p| self.is(p)) {
             gone.remove(package.name);
         }
-        let mut gone: Vec<_> = gone.into_values().filter(|p| store.contains(&p.sha256)).collect();
+        let mut gone: Vec<_> = gone.into_values().filter(|p| p.archive != super::RUNTIME).collect();
         gone.sort_by_key(|p| &p.name);
-        for locked in gone.into_iter().filter(|p| p.archive != super::RUNTIME) {
-            if let Ok(control) = deb::control(&store.object(&locked.sha256)) {
-                texts.add_kept(locked, &control);
-            }
-        }
+        let held = gone.into_iter().filter(|p| store.contains(&p.sha256));
+        let read = |p: &'l LockedPackage| {
+            let control = deb::control(&store.object(&p.sha256)).ok()?;
+            Some((p.archive.as_str(), kept_text(p, &control)))
+        };
+        held.filter_map(read).collect()
     }
 
-    fn favored<'u>(&self, universe: &Universe<'u>) -> HashMap<&'u str, Id> {
-        let is = |(id, package): (Id, &Package<'u>)| self.is(package).then_some((package.name, id));
-        (0..).zip(universe.packages()).filter_map(is).collect()
+    fn favored(&self, universe: &Universe<'_>) -> HashMap<&'l str, Id> {
+        let same = |name: &str| {
+            let mut candidates = universe.candidates(name).iter().copied();
+            candidates.find(|id| universe.package(*id).is_some_and(|p| self.is(p)))
+        };
+        self.0.keys().filter_map(|name| Some((*name, same(name)?))).collect()
     }
 }
 
 /// The target's packages, sorted by name.
 pub fn packages(
-    texts: &mut Texts,
+    mut texts: Texts<'_>,
     request: &Request<'_>,
     prior: &Prior<'_>,
-    store: &Store,
 ) -> Result<Vec<LockedPackage>, PinError> {
-    prior.revive(texts, store);
-    let universe = Universe::new(texts.packages(), texts.runtime());
+    let universe = Universe::new(std::mem::take(&mut texts.packages), texts.runtime());
     let official: BTreeSet<&str> = official(request).collect();
-    let essential: BTreeSet<&str> = essential(&universe, texts, &official);
+    let essential: BTreeSet<&str> = essential(&universe, &texts, &official);
     let wishes = wishes(request, &essential);
     let ids = solve(&universe, &wishes, &prior.favored(&universe))?;
 
@@ -76,13 +80,12 @@ pub fn packages(
         () if base.contains(id) => PackageLayer::Base,
         () => PackageLayer::Packages,
     };
-    lock_all(&universe, &ids, texts, |id, package| (Some(layer(id, package)), None)).map_err(PinError::Other)
+    lock_all(&universe, &ids, &texts, |id, package| (Some(layer(id, package)), None)).map_err(PinError::Other)
 }
 
 /// The tools, sorted by name.
-pub fn tools(texts: &mut Texts, prior: &Prior<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
-    prior.revive(texts, store);
-    let universe = Universe::new(texts.packages(), None);
+pub fn tools(mut texts: Texts<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
+    let universe = Universe::new(std::mem::take(&mut texts.packages), None);
     let wishes: Vec<Wanted> =
         TOOLS.iter().map(|name| Wanted { name: (*name).to_owned(), by: Origin::Composer }).collect();
     let ids = solve(&universe, &wishes, &prior.favored(&universe)).map_err(|e| {
@@ -92,7 +95,7 @@ pub fn tools(texts: &mut Texts, prior: &Prior<'_>, store: &Store) -> Result<Vec<
     let closures: Vec<(&str, HashSet<Id>)> =
         GROUPS.iter().map(|group| (group.name, chosen.closure(group.roots().iter().copied()))).collect();
     let group = |id: &Id| closures.iter().find(|(_, ids)| ids.contains(id)).map(|(name, _)| (*name).to_owned());
-    lock_all(&universe, &ids, texts, |id, _| (None, group(id))).map_err(PinError::Other)
+    lock_all(&universe, &ids, &texts, |id, _| (None, group(id))).map_err(PinError::Other)
 }
 
 /// The archives that say what is essential: an extra repository does not.
@@ -101,7 +104,7 @@ fn official<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r str> {
     request.spec.archives.iter().filter(|a| matches!(a.kind, Debian | Security)).map(|a| a.name.as_str())
 }
 
-fn essential<'u>(universe: &Universe<'u>, texts: &Texts, official: &BTreeSet<&str>) -> BTreeSet<&'u str> {
+fn essential<'u>(universe: &Universe<'u>, texts: &Texts<'_>, official: &BTreeSet<&str>) -> BTreeSet<&'u str> {
     let packages = universe.packages().iter();
     let essential = packages.filter(|p| p.essential || p.priority == "required");
     essential.filter(|p| official.contains(texts.archive(p.archive))).map(|p| p.name).collect()
@@ -125,7 +128,7 @@ fn wishes(request: &Request<'_>, essential: &BTreeSet<&str>) -> Vec<Wanted> {
 fn lock_all(
     universe: &Universe<'_>,
     ids: &[Id],
-    texts: &Texts,
+    texts: &Texts<'_>,
     place: impl Fn(&Id, &Package<'_>) -> (Option<PackageLayer>, Option<String>),
 ) -> Result<Vec<LockedPackage>, Error> {
     let packages = ids.iter().filter_map(|id| Some((id, universe.package(*id)?)));

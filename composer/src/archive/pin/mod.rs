@@ -15,12 +15,12 @@ use super::state::{self, Edges, State};
 use crate::lock::types::{FORMAT, Ids, Lock, LockedArchive, LockedPackage};
 use crate::spec::ImageSpec;
 use crate::spec::types::{ArchiveKind, ArchiveSpec};
+use crate::store::Store;
 use crate::{Error, Result, lock};
 use choose::Prior;
+use texts::Texts;
 
-pub use choose::Chosen;
 pub use local::LocalDeb;
-pub use texts::Texts;
 
 /// The archive name of packages that are built here.
 pub const RUNTIME: &str = "runtime";
@@ -97,18 +97,44 @@ pub fn pin(request: &Request<'_>, edges: Edges<'_>) -> Result<Lock, PinError> {
     known_names(request)?;
     let archives = archives(request.spec);
     let states = load_all(&archives, edges)?;
-    let tools_archive = tools_archive(&archives).map_or(TOOLS_ARCHIVE, |a| a.name.as_str());
+    resolve(request, states, edges.store)
+}
 
-    let prior_tools = Prior::new(request.prior.map(|l| l.tools.as_slice()), request.update);
-    let mut texts = Texts::of(states.iter().filter(|s| s.locked.name == tools_archive));
-    let tools = choose::tools(&mut texts, &prior_tools, edges.store)?;
-
-    let prior = Prior::new(request.prior.map(|l| l.packages.as_slice()), request.update);
-    let mut texts = Texts::of(states.iter().filter(|s| s.locked.name != TOOLS_ARCHIVE));
-    texts.add_runtime(request.runtime);
-    let packages = choose::packages(&mut texts, request, &prior, edges.store)?;
-
+/// Chooses the versions from the archives' states; the store is asked for what the archives have no more.
+pub fn resolve(request: &Request<'_>, states: Vec<State>, store: &Store) -> Result<Lock, PinError> {
+    let all = Texts::of(&states);
+    let (packages, tools) = thread::scope(|scope| {
+        let tools = scope.spawn(|| resolve_tools(request, &all, store));
+        let packages = resolve_packages(request, &all, store);
+        let tools = tools.join().unwrap_or_else(|_| Err(Error::internal("resolving the tools panicked").into()));
+        // The profile's own fault goes first.
+        Ok::<_, PinError>((packages?, tools?))
+    })?;
+    drop(all);
     Ok(assemble(request, states.into_iter().map(|s| s.locked).collect(), packages, tools))
+}
+
+fn resolve_packages(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
+    let prior = Prior::new(request.prior.map(|l| l.packages.as_slice()), request.update);
+    let runtime = texts::runtime_text(request.runtime);
+    let mut texts = all.only(|name| name != TOOLS_ARCHIVE);
+    let kept = prior.kept(&texts, store);
+    texts.add(RUNTIME, &runtime);
+    for (archive, text) in &kept {
+        texts.add(archive, text);
+    }
+    choose::packages(texts, request, &prior)
+}
+
+fn resolve_tools(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
+    let prior = Prior::new(request.prior.map(|l| l.tools.as_slice()), request.update);
+    let archive = tools_archive(&request.spec.archives).map_or(TOOLS_ARCHIVE, |a| a.name.as_str());
+    let mut texts = all.only(|name| name == archive);
+    let kept = prior.kept(&texts, store);
+    for (archive, text) in &kept {
+        texts.add(archive, text);
+    }
+    choose::tools(texts, &prior)
 }
 
 /// The archives that are read: the spec's, and one for the tools if none of those serves.

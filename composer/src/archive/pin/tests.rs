@@ -48,6 +48,151 @@ fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
+fn state(name: &str, lines: &[&str]) -> State {
+    let locked = LockedArchive {
+        name: name.into(),
+        suite: name.into(),
+        date: 1_795_219_200,
+        sha256: Digest::of(lines.concat()),
+        signed_by: vec![],
+    };
+    State { locked, indices: vec![crate::archive::solve::tests::index_of(lines)] }
+}
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    store: Store,
+    spec: ImageSpec,
+}
+
+impl Bench {
+    fn new(packages: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let extra = ArchiveSpec {
+            kind: ArchiveKind::Extra { key: String::new() },
+            ..archive("extra", ArchiveKind::Debian, "extra")
+        };
+        let spec = spec(vec![archive("debian", ArchiveKind::Debian, "bookworm"), extra], &["init"], packages);
+        Bench { _folder: folder, store, spec }
+    }
+
+    /// Resolves against `lines` and the composer's tools.
+    fn resolve(&self, lines: &[&str], prior: Option<&Lock>, update: &Update) -> Result<Lock, PinError> {
+        let request = Request { spec: &self.spec, prior, update, runtime: &[], epoch: None };
+        self.request(lines, &request)
+    }
+
+    fn request(&self, lines: &[&str], request: &Request<'_>) -> Result<Lock, PinError> {
+        let base = ["dpkg 1; Essential: yes; Depends: libc", "libc 1", "apt 1; Depends: libapt", "libapt 1", "init 1"];
+        let tools: Vec<String> = crate::archive::TOOLS.iter().map(|name| format!("{name} 1")).collect();
+        let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+        let extra = state("extra", &["bold 1; Essential: yes", "wild 1"]);
+        let states = vec![state("debian", &[&base[..], lines].concat()), extra, state(TOOLS_ARCHIVE, &tools)];
+        resolve(request, states, &self.store)
+    }
+}
+
+fn names(lock: &Lock) -> Vec<String> {
+    lock.packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect()
+}
+
+#[test]
+fn layers_are_closures() {
+    let bench = Bench::new(&["a"]);
+    let lock = bench.resolve(&["a 1; Depends: b, libc", "b 1"], None, &Update::Keep).unwrap();
+    let layers: Vec<String> =
+        lock.packages.iter().map(|p| format!("{} {:?}", p.name, p.layer.unwrap()).to_lowercase()).collect();
+    let expected =
+        ["a packages", "apt base", "b packages", "dpkg essential", "init base", "libapt base", "libc essential"];
+    assert_eq!(layers, expected, "what an extra repository calls essential is not");
+    assert_eq!(lock.epoch, 1_795_219_200);
+    assert_eq!(lock.tools.len(), crate::archive::TOOLS.len());
+    assert!(lock.tools.iter().any(|t| t.name == "ovmf" && t.group.as_deref() == Some("boot")));
+    assert!(lock.tools.iter().all(|t| t.archive == TOOLS_ARCHIVE && t.layer.is_none()));
+}
+
+#[test]
+fn what_can_stay_stays_unless_it_is_to_move() {
+    let bench = Bench::new(&["a", "b"]);
+    let old = bench.resolve(&["a 1", "b 1"], None, &Update::Keep).unwrap();
+    let both = ["a 1", "a 2", "b 1", "b 2"];
+    assert_eq!(names(&bench.resolve(&both, Some(&old), &Update::Keep).unwrap()), names(&old));
+    let only = bench.resolve(&both, Some(&old), &Update::Only(vec!["a".into()])).unwrap();
+    assert_eq!(names(&only)[..3], ["a 2", "apt 1", "b 1"]);
+    let all = bench.resolve(&both, Some(&old), &Update::All).unwrap();
+    assert_eq!(names(&all)[..3], ["a 2", "apt 1", "b 2"]);
+    // Gone from the archive and from the store: the newest is taken.
+    assert_eq!(names(&bench.resolve(&["a 2", "b 1"], Some(&old), &Update::Keep).unwrap())[0], "a 2");
+}
+
+#[test]
+fn what_only_the_store_has_stays_too() {
+    let bench = Bench::new(&["a"]);
+    let mut old = bench.resolve(&["a 1"], None, &Update::Keep).unwrap();
+    let deb = crate::archive::deb::tests::deb_of(&[], "Package: a\nVersion: 1\nArchitecture: all\n");
+    old.packages[0].sha256 = bench.store.insert(&deb).unwrap();
+    let new = bench.resolve(&["a 2"], Some(&old), &Update::Keep).unwrap();
+    assert_eq!(new.packages[0], old.packages[0]);
+    let new = bench.resolve(&["a 2"], Some(&old), &Update::All).unwrap();
+    assert_eq!(new.packages[0].version, "2");
+}
+
+#[test]
+fn outputs_go_with_what_they_were_made_of_and_ids_stay() {
+    use crate::lock::types::{Output, Outputs};
+    let bench = Bench::new(&["a"]);
+    let mut old = bench.resolve(&["a 1"], None, &Update::Keep).unwrap();
+    let iso = Output { sha256: Digest::of("iso"), size: 1 };
+    old.outputs = Some(Outputs { iso, kernel: Digest::of("k"), initrd: Digest::of("i"), layers: vec![] });
+    old.ids.users.insert("messagebus".into(), 100);
+    old.epoch = 7;
+    assert_eq!(bench.resolve(&["a 1"], Some(&old), &Update::All).unwrap(), old, "nothing new: nothing changes");
+    let new = bench.resolve(&["a 2"], Some(&old), &Update::All).unwrap();
+    assert_eq!((new.outputs, new.ids, new.epoch), (None, old.ids.clone(), 1_795_219_200));
+    let given = Request { spec: &bench.spec, prior: Some(&old), update: &Update::Keep, runtime: &[], epoch: Some(9) };
+    let new = bench.request(&["a 1"], &given).unwrap();
+    assert_eq!((new.outputs, new.epoch), (None, 9));
+}
+
+#[test]
+fn our_own_packages_join_and_bring_what_they_need() {
+    let bench = Bench::new(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own_1_all.deb");
+    let control = "Package: own\nVersion: 1\nArchitecture: all\nDepends: a\nDescription: x\n y\n";
+    std::fs::write(&path, crate::archive::deb::tests::deb_of(&[], control)).unwrap();
+    let own = [LocalDeb::read(&path).unwrap()];
+    let request = Request { spec: &bench.spec, prior: None, update: &Update::Keep, runtime: &own, epoch: None };
+    let lock = bench.request(&["a 1", "own 9"], &request).unwrap();
+    let package = lock.packages.iter().find(|p| p.name == "own").unwrap();
+    assert_eq!((package.version.as_str(), package.archive.as_str()), ("1", RUNTIME));
+    assert_eq!((package.filename.as_str(), package.sha256), ("own_1_all.deb", own[0].sha256));
+    assert!(names(&lock).contains(&"a 1".to_owned()));
+}
+
+#[test]
+fn a_wish_that_cannot_be_met_says_whose_it_is() {
+    let mut bench = Bench::new(&["a"]);
+    bench.spec.packages[0].by = Origin::Profile("/packages/0".into());
+    let Err(PinError::Unsolvable(error)) = bench.resolve(&["aa 1"], None, &Update::Keep) else { panic!("no error") };
+    assert_eq!(error.origin, Origin::Profile("/packages/0".into()));
+    let update = Update::Only(vec!["apr".into()]);
+    let lock = Bench::new(&[]).resolve(&[], None, &Update::Keep).unwrap();
+    let request = Request { spec: &bench.spec, prior: Some(&lock), update: &update, runtime: &[], epoch: None };
+    assert_eq!(known_names(&request).unwrap_err().help_text(), Some("did you mean `apt`?"));
+}
+
+#[test]
+fn a_lock_is_stale_when_its_spec_changed() {
+    let mut bench = Bench::new(&["a"]);
+    let lock = bench.resolve(&["a 1"], None, &Update::Keep).unwrap();
+    assert_eq!(lock::stale(&lock, &bench.spec), None);
+    bench.spec.hostname = "other".into();
+    bench.spec.packages.clear();
+    assert_eq!(lock::stale(&lock, &bench.spec).unwrap(), ["hostname", "packages"]);
+}
+
 /// Resolves a real image; prints what it chose and how long it took. `BORG_TEST_STORE` keeps the indices,
 /// `BORG_TEST_FETCH` downloads too.
 #[test]
@@ -90,4 +235,41 @@ fn debian_itself() {
         crate::archive::fetch(&packages, &spec.archives, &sources, &store, &progress, false).unwrap();
         println!("fetched {} in {:?}", packages.len(), start.elapsed());
     }
+}
+
+/// Says what each step of a resolve costs.
+#[test]
+#[ignore = "asks Debian's mirrors"]
+fn debian_timings() {
+    let root = PathBuf::from(std::env::var_os("BORG_TEST_STORE").unwrap());
+    let store = Store::open(&root).unwrap();
+    let sources = Sources::of_host(&[]);
+    let progress = Progress::silent();
+    let edges = Edges { sources: &sources, store: &store, progress: &progress, now: now() };
+    let archives = [
+        archive("debian", ArchiveKind::Debian, "trixie"),
+        archive("updates", ArchiveKind::Debian, "trixie-updates"),
+        archive("security", ArchiveKind::Security, "trixie-security"),
+    ];
+    for archive in &archives {
+        let start = Instant::now();
+        state::load(archive, edges).unwrap();
+        println!("load {} {:?}", archive.name, start.elapsed());
+    }
+    let start = Instant::now();
+    let states = load_all(&archives, edges).unwrap();
+    println!("load all {:?}", start.elapsed());
+    let start = Instant::now();
+    let texts = Texts::of(&states);
+    println!("parse {} packages {:?}", texts.packages.len(), start.elapsed());
+    let start = Instant::now();
+    let universe = crate::archive::solve::Universe::new(texts.packages.clone(), None);
+    println!("universe {:?}", start.elapsed());
+    let start = Instant::now();
+    let wishes = wanted(crate::archive::TOOLS);
+    crate::archive::solve::solve(&universe, &wishes, &std::collections::HashMap::new()).unwrap();
+    println!("solve tools {:?}", start.elapsed());
+    let start = Instant::now();
+    drop(universe);
+    println!("drop {:?}", start.elapsed());
 }

@@ -1,4 +1,6 @@
-//! The index texts of a resolve, each with the name of its archive.
+//! The packages of a resolve, each with the name of its archive.
+
+use std::fmt::Write;
 
 use super::{LocalDeb, RUNTIME};
 use crate::archive::control::Paragraph;
@@ -6,55 +8,61 @@ use crate::archive::index::{self, Package};
 use crate::archive::state::State;
 use crate::lock::types::LockedPackage;
 
-/// Texts in Packages form; a package says by number which it came from.
+/// Parsed indices; a package says by number which archive it came from.
 #[derive(Debug, Default)]
-pub struct Texts(Vec<(String, String)>);
+pub struct Texts<'s> {
+    archives: Vec<&'s str>,
+    pub packages: Vec<Package<'s>>,
+}
 
-impl Texts {
-    pub fn of<'s>(states: impl Iterator<Item = &'s State>) -> Self {
-        let named = |s: &'s State| s.indices.iter().map(|text| (s.locked.name.clone(), text.clone()));
-        Texts(states.flat_map(named).collect())
-    }
-
-    pub fn add(&mut self, archive: &str, text: String) {
-        self.0.push((archive.to_owned(), text));
-    }
-
-    /// Our own packages, as if an archive held them.
-    pub fn add_runtime(&mut self, debs: &[LocalDeb]) {
-        let text = debs.iter().map(|deb| entry(&deb.control, &deb.filename(), deb.size, &deb.sha256.to_string()));
-        let text: String = text.collect();
-        self.add(RUNTIME, text);
-    }
-
-    /// A locked package that no index has any more, from its own control file.
-    pub fn add_kept(&mut self, locked: &LockedPackage, control: &Paragraph) {
-        let text = entry(control, &locked.filename, locked.size, &locked.sha256.to_string());
-        self.add(&locked.archive, text);
-    }
-
-    pub fn packages(&self) -> Vec<Package<'_>> {
-        let mut packages = Vec::with_capacity(70_000);
-        for (number, (_, text)) in self.0.iter().enumerate() {
-            index::parse(text, number, &mut packages);
+impl<'s> Texts<'s> {
+    pub fn of(states: &'s [State]) -> Self {
+        let mut texts = Texts { packages: Vec::with_capacity(70_000), ..Texts::default() };
+        for state in states {
+            state.indices.iter().for_each(|text| texts.add(&state.locked.name, text));
         }
-        packages
+        texts
     }
 
-    pub fn archive(&self, number: usize) -> &str {
-        self.0.get(number).map_or("", |(name, _)| name.as_str())
+    /// Parses `text`, in the form of a Packages file, as `archive`'s.
+    pub fn add(&mut self, archive: &'s str, text: &'s str) {
+        index::parse(text, self.archives.len(), &mut self.packages);
+        self.archives.push(archive);
+    }
+
+    /// The packages of those archives only.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let packages = self.packages.iter().filter(|p| keep(self.archive(p.archive))).copied();
+        Texts { archives: self.archives.clone(), packages: packages.collect() }
+    }
+
+    pub fn archive(&self, number: usize) -> &'s str {
+        self.archives.get(number).copied().unwrap_or_default()
     }
 
     /// Which text our own packages are in.
     pub fn runtime(&self) -> Option<usize> {
-        self.0.iter().position(|(name, _)| name == RUNTIME)
+        self.archives.iter().position(|name| *name == RUNTIME)
     }
+}
+
+/// Our own packages as an index.
+pub fn runtime_text(debs: &[LocalDeb]) -> String {
+    debs.iter().map(|deb| entry(&deb.control, &deb.filename(), deb.size, &deb.sha256.to_string())).collect()
+}
+
+/// A locked package that no index has any more as an index, from its own control file.
+pub fn kept_text(locked: &LockedPackage, control: &Paragraph) -> String {
+    entry(control, &locked.filename, locked.size, &locked.sha256.to_string())
 }
 
 fn entry(control: &Paragraph, filename: &str, size: u64, sha256: &str) -> String {
     let mut text = String::new();
     for (name, value) in control.iter().filter(|(name, _)| !matches!(*name, "Filename" | "Size" | "SHA256")) {
-        text.push_str(&format!("{name}: {}\n", value.replace('\n', "\n ")));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name}: {}", value.replace('\n', "\n "));
     }
-    text + &format!("Filename: {filename}\nSize: {size}\nSHA256: {sha256}\n\n")
+    let _ = write!(text, "Filename: {filename}\nSize: {size}\nSHA256: {sha256}\n\n");
+    text
 }

@@ -3,7 +3,8 @@
 mod closure;
 mod provider;
 #[cfg(test)]
-mod tests;
+#[allow(clippy::missing_panics_doc)]
+pub mod tests;
 mod universe;
 
 use std::collections::HashMap;
@@ -18,6 +19,9 @@ use provider::Provider;
 
 pub use closure::Chosen;
 pub use universe::{Id, Universe};
+
+/// Candidates by name that are tried before newer ones: what an earlier lock had.
+pub type Favored<'f> = HashMap<&'f str, Id>;
 
 /// A wish that cannot be met, and whose it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +55,7 @@ impl From<Unsolvable> for Error {
 }
 
 /// Chooses packages that satisfy all of `wishes`; `favored` candidates are kept where possible. Sorted by name.
-pub fn solve(universe: &Universe<'_>, wishes: &[Wanted], favored: &HashMap<&str, Id>) -> Result<Vec<Id>, Unsolvable> {
+pub fn solve(universe: &Universe<'_>, wishes: &[Wanted], favored: &Favored<'_>) -> Result<Vec<Id>, Unsolvable> {
     for wish in wishes {
         known(universe, wish)?;
     }
@@ -61,16 +65,16 @@ pub fn solve(universe: &Universe<'_>, wishes: &[Wanted], favored: &HashMap<&str,
     }
 }
 
-fn attempt(universe: &Universe<'_>, wishes: &[Wanted], favored: &HashMap<&str, Id>) -> Result<Vec<Id>, String> {
+fn attempt(universe: &Universe<'_>, wishes: &[Wanted], favored: &Favored<'_>) -> Result<Vec<Id>, String> {
     let provider = Provider::new(universe, favored);
     let relations = wishes.iter().map(|w| Relation { name: interned(universe, &w.name), version: None });
     let requirements = relations.map(|r| provider.require(&[r])).collect();
     let mut solver = Solver::new(provider);
-    let solved = solver.solve(Problem::new().requirements(requirements)).map_err(|e| match e {
+    let outcome = solver.solve(Problem::new().requirements(requirements)).map_err(|e| match e {
         UnsolvableOrCancelled::Unsolvable(conflict) => conflict.display_user_friendly(&solver).to_string(),
         UnsolvableOrCancelled::Cancelled(_) => "cancelled".to_owned(),
     });
-    let mut ids: Vec<Id> = solved?.into_iter().map(resolvo::SolvableId::into_raw).collect();
+    let mut ids: Vec<Id> = outcome?.into_iter().map(resolvo::SolvableId::into_raw).collect();
     ids.sort_by_key(|id| universe.name(*id));
     Ok(ids)
 }
@@ -103,7 +107,7 @@ fn known(universe: &Universe<'_>, wish: &Wanted) -> Result<(), Unsolvable> {
 }
 
 /// The first wish that cannot be met beside those before it.
-fn culprit(universe: &Universe<'_>, wishes: &[Wanted], favored: &HashMap<&str, Id>) -> Unsolvable {
+fn culprit(universe: &Universe<'_>, wishes: &[Wanted], favored: &Favored<'_>) -> Unsolvable {
     let fails = |count: usize| attempt(universe, wishes.get(..count).unwrap_or_default(), favored).err();
     let (mut good, mut bad) = (0, wishes.len());
     while bad - good > 1 {

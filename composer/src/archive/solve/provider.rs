@@ -13,6 +13,7 @@ use resolvo::{
     VersionSetId, VersionSetUnionId,
 };
 
+use super::Favored;
 use super::universe::{Id, Universe};
 use crate::archive::index::Package;
 use crate::archive::relation::{self, Relation};
@@ -20,7 +21,7 @@ use crate::archive::relation::{self, Relation};
 pub struct Provider<'u, 'a> {
     universe: &'u Universe<'a>,
     /// What an earlier lock had: tried before anything newer.
-    favored: &'u HashMap<&'u str, Id>,
+    favored: &'u Favored<'u>,
     tables: RefCell<Tables<'a>>,
 }
 
@@ -71,7 +72,7 @@ fn push<T>(all: &mut Vec<T>, item: T) -> u32 {
 }
 
 impl<'u, 'a> Provider<'u, 'a> {
-    pub fn new(universe: &'u Universe<'a>, favored: &'u HashMap<&'u str, Id>) -> Self {
+    pub fn new(universe: &'u Universe<'a>, favored: &'u Favored<'u>) -> Self {
         Provider { universe, favored, tables: RefCell::default() }
     }
 

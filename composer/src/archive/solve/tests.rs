@@ -1,25 +1,24 @@
 //! Small archives written down as text.
 
 use super::*;
+use crate::Digest;
 use crate::archive::index;
 
-const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
 /// An index from lines `name version; Field: value; …`.
-fn index_of(lines: &[&str]) -> String {
-    let mut text = String::new();
-    for line in lines {
+pub fn index_of(lines: &[&str]) -> String {
+    let entry = |line: &&str| {
         let mut fields = line.split(';').map(str::trim);
         let (name, version) = fields.next().and_then(|f| f.split_once(' ')).unwrap();
-        text += &format!("Package: {name}\nVersion: {version}\nArchitecture: all\n");
-        text += &format!("Filename: pool/{name}_{version}.deb\nSHA256: {SHA}\n");
-        fields.for_each(|field| text += &format!("{field}\n"));
-        text.push('\n');
-    }
-    text
+        let more: Vec<&str> = fields.collect();
+        let file = format!("pool/{name}_{version}.deb");
+        let sha = Digest::of(line);
+        let head = format!("Package: {name}\nVersion: {version}\nArchitecture: all\nFilename: {file}\nSHA256: {sha}\n");
+        head + &more.join("\n") + "\n\n"
+    };
+    lines.iter().map(entry).collect::<String>().replace("\n\n\n", "\n\n")
 }
 
-fn universe_of<'a>(texts: &'a [String], own: Option<usize>) -> Universe<'a> {
+fn universe_of(texts: &[String], own: Option<usize>) -> Universe<'_> {
     let mut packages = Vec::new();
     for (number, text) in texts.iter().enumerate() {
         index::parse(text, number, &mut packages);

@@ -1,6 +1,7 @@
 //! All packages that could be installed, by name and by what they provide.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use crate::archive::index::Package;
 use crate::archive::relation::{self, Relation};
@@ -9,17 +10,20 @@ use crate::archive::version;
 /// A package by its place in [`Universe::packages`].
 pub type Id = u32;
 
-/// Every candidate of every archive.
+/// Every candidate of every archive, in sorted tables: a resolve looks up few of 70,000 names, so that making hash
+/// maps of all would cost more than it gains.
 #[derive(Debug, Default)]
 pub struct Universe<'a> {
     packages: Vec<Package<'a>>,
-    /// Newest first; of equal versions the earlier archive's first, as apt has it.
-    by_name: HashMap<&'a str, Vec<Id>>,
-    providers: HashMap<&'a str, Vec<Provider<'a>>>,
+    /// By name; of one name the newest first, and of equal versions the earlier archive's, as apt has it.
+    order: Vec<Id>,
+    /// By the name that is provided.
+    provided: Vec<Provider<'a>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Provider<'a> {
+    name: &'a str,
     id: Id,
     version: Option<&'a str>,
 }
@@ -27,33 +31,25 @@ struct Provider<'a> {
 impl<'a> Universe<'a> {
     /// Takes the packages of all archives; for names that `own` holds, only its packages count.
     pub fn new(packages: Vec<Package<'a>>, own: Option<usize>) -> Self {
-        let mut universe = Universe { packages, ..Universe::default() };
-        for (id, package) in (0..).zip(&universe.packages) {
-            universe.by_name.entry(package.name).or_default().push(id);
-        }
-        for ids in universe.by_name.values_mut() {
-            sort_candidates(ids, &universe.packages, own);
-        }
-        for (id, package) in (0..).zip(&universe.packages) {
-            for provided in relation::list(package.provides).filter(|p| p.name != package.name) {
-                let version = provided.version.map(|(_, v)| v);
-                universe.providers.entry(provided.name).or_default().push(Provider { id, version });
+        let order = sorted(&packages, own);
+        let mut provided = Vec::new();
+        for id in &order {
+            let Some(package) = packages.get(*id as usize).filter(|p| !p.provides.is_empty()) else { continue };
+            for relation in relation::list(package.provides).filter(|p| p.name != package.name) {
+                let version = relation.version.map(|(_, v)| v);
+                provided.push(Provider { name: relation.name, id: *id, version });
             }
         }
-        universe.drop_hidden_providers();
-        universe
-    }
-
-    fn drop_hidden_providers(&mut self) {
-        let (packages, by_name) = (&self.packages, &self.by_name);
-        let name = |id: Id| packages.get(id as usize).map_or("", |p| p.name);
-        for providers in self.providers.values_mut() {
-            providers.retain(|p| by_name.get(name(p.id)).is_some_and(|ids| ids.contains(&p.id)));
-        }
+        provided.sort_by_key(|p| p.name);
+        Universe { packages, order, provided }
     }
 
     pub fn package(&self, id: Id) -> Option<&Package<'a>> {
         self.packages.get(id as usize)
+    }
+
+    pub fn packages(&self) -> &[Package<'a>] {
+        &self.packages
     }
 
     pub fn name(&self, id: Id) -> &'a str {
@@ -62,20 +58,20 @@ impl<'a> Universe<'a> {
 
     /// The candidates of a name, the preferred one first.
     pub fn candidates(&self, name: &str) -> &[Id] {
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
+        equal(&self.order, |id| self.name(*id).cmp(name))
+    }
+
+    fn providers(&self, name: &str) -> &[Provider<'a>] {
+        equal(&self.provided, |p| p.name.cmp(name))
     }
 
     pub fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.by_name.keys().copied()
+        self.order.iter().map(|id| self.name(*id))
     }
 
     /// The universe's own copy of a name that is only provided.
     pub fn virtual_name(&self, name: &str) -> Option<&'a str> {
-        self.providers.get_key_value(name).map(|(name, _)| *name)
-    }
-
-    pub fn packages(&self) -> &[Package<'a>] {
-        &self.packages
+        self.providers(name).first().map(|p| p.name)
     }
 
     /// Candidates of the relation's own name that satisfy it.
@@ -86,38 +82,50 @@ impl<'a> Universe<'a> {
 
     /// Candidates of other names that provide what satisfies the relation: by name, the most important first.
     pub fn provided(&self, relation: &Relation<'_>) -> Vec<(&'a str, Vec<Id>)> {
-        let mut names: BTreeMap<(u8, &'a str), Vec<Id>> = BTreeMap::new();
-        for provider in self.providers.get(relation.name).map_or(&[][..], Vec::as_slice) {
-            if let Some(package) = self.package(provider.id)
-                && relation.accepts_provided(provider.version)
-            {
-                names.entry((importance(package.priority), package.name)).or_default().push(provider.id);
+        let fits = self.providers(relation.name).iter().filter(|p| relation.accepts_provided(p.version));
+        let mut names: Vec<(&'a str, Vec<Id>)> = Vec::new();
+        for provider in fits {
+            let name = self.name(provider.id);
+            // Providers of one name lie together, newest first.
+            match names.last_mut() {
+                Some((last, ids)) if *last == name => {
+                    if !ids.contains(&provider.id) {
+                        ids.push(provider.id);
+                    }
+                }
+                _ => names.push((name, vec![provider.id])),
             }
         }
-        let mut seen = HashSet::new();
-        let merged = names.into_iter().filter(|((_, name), _)| seen.insert(*name)).map(|((_, name), _)| {
-            let fits = |id: &Id| {
-                let provides = |p: &Provider<'_>| p.id == *id && relation.accepts_provided(p.version);
-                self.providers.get(relation.name).is_some_and(|all| all.iter().any(provides))
-            };
-            (name, self.candidates(name).iter().copied().filter(fits).collect())
-        });
-        merged.collect()
+        let priority =
+            |ids: &[Id]| ids.first().and_then(|id| self.package(*id)).map_or(u8::MAX, |p| importance(p.priority));
+        names.sort_by_key(|(_, ids)| priority(ids));
+        names
     }
 }
 
-/// Newest first, and each version once.
-fn sort_candidates(ids: &mut Vec<Id>, packages: &[Package<'_>], own: Option<usize>) {
+/// The part of a sorted table that compares equal.
+fn equal<T>(table: &[T], compare: impl Fn(&T) -> Ordering) -> &[T] {
+    let start = table.partition_point(|item| compare(item).is_lt());
+    let rest = table.get(start..).unwrap_or_default();
+    rest.get(..rest.partition_point(|item| compare(item).is_eq())).unwrap_or_default()
+}
+
+/// All candidates by name, newest first, each version once.
+fn sorted(packages: &[Package<'_>], own: Option<usize>) -> Vec<Id> {
     let get = |id: &Id| packages.get(*id as usize);
-    if own.is_some() && ids.iter().any(|id| get(id).map(|p| p.archive) == own) {
-        ids.retain(|id| get(id).map(|p| p.archive) == own);
+    let name = |id: &Id| get(id).map_or("", |p| p.name);
+    let version = |id: &Id| get(id).map_or("", |p| p.version);
+    let mut order: Vec<Id> = (0..).zip(packages).map(|(id, _)| id).collect();
+    // Stable: of equal versions the one that came first stays first.
+    order.sort_by(|a, b| name(a).cmp(name(b)).then_with(|| version::compare(version(b), version(a))));
+    order.dedup_by(|a, b| {
+        get(a).map(|p| (p.name, p.version, p.sha256)) == get(b).map(|p| (p.name, p.version, p.sha256))
+    });
+    if own.is_some() {
+        let ours: HashSet<&str> = packages.iter().filter(|p| Some(p.archive) == own).map(|p| p.name).collect();
+        order.retain(|id| !ours.contains(name(id)) || get(id).map(|p| p.archive) == own);
     }
-    if ids.len() > 1 {
-        let version = |id: &Id| get(id).map_or("", |p| p.version);
-        // Stable: of equal versions the one that came first stays first.
-        ids.sort_by(|a, b| version::compare(version(b), version(a)));
-        ids.dedup_by(|a, b| get(a).map(|p| (p.version, p.sha256)) == get(b).map(|p| (p.version, p.sha256)));
-    }
+    order
 }
 
 fn importance(priority: &str) -> u8 {

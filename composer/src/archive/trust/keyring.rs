@@ -1,4 +1,4 @@
-//! OpenPGP certificates, and which of their keys may sign at a given time.
+//! `OpenPGP` certificates, and which of their keys may sign at a given time.
 //!
 //! rpgp checks signatures only; validity in time, revocation and the binding of subkeys are checked here
 //! (RFC 9580 sections 5.2.3 and 10).
@@ -6,7 +6,7 @@
 use pgp::composed::{Deserializable, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType};
-use pgp::types::{KeyDetails, Tag, VerifyingKey};
+use pgp::types::{KeyDetails, Tag};
 
 use crate::{Error, Result};
 
@@ -103,7 +103,7 @@ fn may_sign(signature: &Signature, without_flags: bool) -> bool {
     flags.sign() || (without_flags && !flags.certify())
 }
 
-fn expired(key: &(impl KeyDetails + VerifyingKey), signature: &Signature, now: u64) -> bool {
+fn expired(key: &impl KeyDetails, signature: &Signature, now: u64) -> bool {
     let lifetime = signature.key_expiration_time().map_or(0, |d| u64::from(d.as_secs()));
     lifetime != 0 && seconds(key).saturating_add(lifetime) <= now
 }

@@ -3,6 +3,7 @@
 mod keyring;
 mod release;
 #[cfg(test)]
+#[allow(clippy::missing_panics_doc)]
 pub mod tests;
 
 use pgp::composed::CleartextSignedMessage;
@@ -25,7 +26,7 @@ const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE: &str = "-----BEGIN PGP SIGNATURE-----";
 const END: &str = "-----END PGP SIGNATURE-----";
 
-/// Checks an InRelease file against `keys` at the time `now` (seconds since 1970) and returns what was signed.
+/// Checks an `InRelease` file against `keys` at the time `now` (seconds since 1970) and returns what was signed.
 pub fn verify(inrelease: &[u8], keys: &Keyring, now: u64) -> Result<Signed, Distrust> {
     let text = std::str::from_utf8(inrelease).map_err(|_| "serves an index that is not text")?;
     framed(text)?;

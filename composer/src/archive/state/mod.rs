@@ -1,4 +1,7 @@
-//! An archive's signed state: its InRelease, verified, and the package indices that it names.
+//! An archive's signed state: its `InRelease`, verified, and the package indices that it names.
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -16,7 +19,7 @@ use crate::spec::types::{ArchiveKind, ArchiveSpec};
 use crate::store::Store;
 use crate::{Digest, Error};
 
-/// An InRelease file is 140 kB, a decoded index of all of Debian 60 MB.
+/// An `InRelease` file is 140 kB, a decoded index of all of Debian 60 MB.
 const RELEASE_LIMIT: u64 = 16 << 20;
 const INDEX_LIMIT: u64 = 1 << 30;
 

@@ -1,5 +1,8 @@
 //! Downloads locked packages into the store: in parallel, resumed, each checked against the lock.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
