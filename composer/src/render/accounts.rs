@@ -65,7 +65,7 @@ pub fn homes(users: &[UserSpec]) -> Tree {
         let owned = |node: Node, mode: u32| node.mode(mode).owned(&user.name, &user.name);
         tree.insert(home.clone(), owned(Node::folder(), 0o700));
         if !user.ssh_keys.is_empty() {
-            let keys: String = user.ssh_keys.iter().map(|key| format!("{key}\n")).collect();
+            let keys: String = user.ssh_keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
             tree.insert(format!("{home}/.ssh"), owned(Node::folder(), 0o700));
             tree.insert(format!("{home}/.ssh/authorized_keys"), owned(Node::file(keys), 0o600));
         }
@@ -83,12 +83,17 @@ pub fn password_field(user: &UserSpec) -> &str {
 
 fn add(accounts: &mut Accounts, user: &UserSpec, days: u64) -> Result<()> {
     check(accounts, user)?;
-    let (name, uid, shell, password) = (&user.name, user.uid, &user.shell, password_field(user));
-    accounts.passwd.push_str(&format!("{name}:x:{uid}:{uid}::/home/{name}:{shell}\n"));
-    accounts.group.push_str(&format!("{name}:x:{uid}:\n"));
-    accounts.shadow.push_str(&format!("{name}:{password}:{days}:0:99999:7:::\n"));
-    accounts.gshadow.push_str(&format!("{name}:!::\n"));
+    let (name, uid, days) = (user.name.as_str(), user.uid.to_string(), days.to_string());
+    let home = format!("/home/{name}");
+    accounts.passwd += &line(&[name, "x", &uid, &uid, "", &home, &user.shell]);
+    accounts.group += &line(&[name, "x", &uid, ""]);
+    accounts.shadow += &line(&[name, password_field(user), &days, "0", "99999", "7", "", "", ""]);
+    accounts.gshadow += &line(&[name, "!", "", ""]);
     Ok(())
+}
+
+fn line(fields: &[&str]) -> String {
+    fields.join(":") + "\n"
 }
 
 fn check(accounts: &Accounts, user: &UserSpec) -> Result<()> {

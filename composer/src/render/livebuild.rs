@@ -59,3 +59,57 @@ pub fn runtime_slots(lock: &Lock) -> Vec<(String, Digest)> {
     };
     runtime.map(|package| (slot(package), package.sha256)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::types::LockedPackage;
+    use crate::render::config_tree;
+    use crate::render::testing::test_spec;
+    use crate::tree::Content;
+
+    fn package(name: &str, version: &str, archive: &str) -> LockedPackage {
+        LockedPackage {
+            name: name.into(),
+            version: version.into(),
+            architecture: "amd64".into(),
+            layer: None,
+            archive: archive.into(),
+            filename: "pool/x.deb".into(),
+            size: 1,
+            sha256: Digest::of(name),
+        }
+    }
+
+    fn lock() -> Lock {
+        Lock {
+            format: 1,
+            spec: Digest::of(""),
+            parts: std::collections::BTreeMap::new(),
+            epoch: 0,
+            outputs: None,
+            ids: crate::lock::types::Ids::default(),
+            archives: vec![],
+            packages: vec![
+                package("borg-mcp-fs", "0.1.0-1", "runtime"),
+                package("openssh-server", "1:10.0p1-7", "debian"),
+            ],
+            tools: vec![],
+        }
+    }
+
+    #[test]
+    fn the_runtime_has_its_places() {
+        let slots = runtime_slots(&lock());
+        assert_eq!(slots, [("config/packages.chroot/borg-mcp-fs_0.1.0-1_amd64.deb".into(), Digest::of("borg-mcp-fs"))]);
+    }
+
+    #[test]
+    fn a_lock_pins_versions() {
+        let tree = config_tree(&test_spec(), Some(&lock()), &Assets::embedded()).unwrap();
+        let pins = tree.get("config/archives/borg.pref.chroot").map(|node| &node.content);
+        let Some(Content::File(bytes)) = pins else { panic!("{pins:?}") };
+        let paragraph = "Package: openssh-server\nPin: version 1:10.0p1-7\nPin-Priority: 990\n\n";
+        assert!(std::str::from_utf8(bytes).unwrap().ends_with(paragraph));
+    }
+}

@@ -4,17 +4,27 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 /// Adds the filters to an environment, one a target format.
 pub fn add_filters(environment: &mut Environment<'_>) {
-    environment.add_filter("shell", |value: Value| shell(&value.to_string()).map_err(refused));
-    environment.add_filter("livebuild", |value: Value| livebuild(&value.to_string()).map_err(refused));
-    environment.add_filter("systemd", |value: Value| exec_word(&value.to_string()).map_err(refused));
-    environment.add_filter("specifier", |value: Value| specifier(&value.to_string()).map_err(refused));
-    environment.add_filter("nginx", |value: Value| nginx(&value.to_string()).map_err(refused));
-    environment.add_filter("preseed", |value: Value| preseed(&value.to_string()).map_err(refused));
-    environment.add_filter("conf", |value: Value| conf(&value.to_string()).map_err(refused));
+    let filters: [(&'static str, Quote); 7] = [
+        ("shell", shell),
+        ("livebuild", livebuild),
+        ("systemd", exec_word),
+        ("specifier", specifier),
+        ("nginx", nginx),
+        ("preseed", preseed),
+        ("conf", conf),
+    ];
+    for (name, quote) in filters {
+        environment.add_filter(name, move |value: Value| filter(quote, &value));
+    }
 }
 
-fn refused(why: String) -> Error {
-    Error::new(ErrorKind::InvalidOperation, why)
+type Quote = fn(&str) -> Result<String, String>;
+
+fn filter(quote: Quote, value: &Value) -> Result<String, Error> {
+    if value.is_none() || value.is_undefined() {
+        return Err(Error::new(ErrorKind::InvalidOperation, "a value is needed here and there is none"));
+    }
+    quote(&value.to_string()).map_err(|why| Error::new(ErrorKind::InvalidOperation, why))
 }
 
 /// One word of a POSIX shell.

@@ -13,6 +13,8 @@ use crate::spec::types::{
     ServiceSpec, UserSpec, Wanted,
 };
 
+const WAIT_ONLINE: &str = "/etc/systemd/system/systemd-networkd-wait-online.service.d/10-borg.conf";
+
 /// An image with every service of the catalogue.
 pub fn test_spec() -> ImageSpec {
     ImageSpec {
@@ -152,7 +154,7 @@ fn services() -> Vec<ServiceSpec> {
             &mcp,
             vec![template("tmpfiles.conf.j2", "/usr/lib/tmpfiles.d/borg-mcp-fs.conf")],
         ),
-        service("network", json!({}), &[], &networkd, vec![]),
+        service("network", json!({}), &[], &networkd, vec![template("wait-online.conf.j2", WAIT_ONLINE)]),
         service(
             "nginx",
             nginx,

@@ -111,3 +111,13 @@ fn a_path_cannot_leave_the_tree() {
         assert_eq!(error.to_string(), format!("`{path}` is no place for a file of the image"));
     }
 }
+
+#[test]
+fn a_value_that_is_missing_is_no_word() {
+    let mut spec = test_spec();
+    for service in spec.services.iter_mut().filter(|service| service.name == "nginx") {
+        service.options.insert("https_port".into(), 443.into());
+    }
+    let error = config_tree(&spec, None, &Assets::embedded()).unwrap_err();
+    assert!(error.to_string().starts_with("cannot render units/nginx/nginx.conf.j2, line "), "{error}");
+}

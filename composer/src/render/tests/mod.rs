@@ -2,6 +2,7 @@
 
 mod contracts;
 mod hostile;
+mod livebuild;
 
 use std::fmt::Write;
 
