@@ -1,0 +1,138 @@
+//! Building the runtime crates with cargo, and reading their manifests.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::deb::Meta;
+use crate::error::IoContext;
+use crate::progress::Progress;
+use crate::{Error, Result};
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// How much of cargo's output an error shows.
+const TAIL: usize = 30;
+/// How often a long build says what it is doing.
+const NEWS: Duration = Duration::from_secs(15);
+
+/// Builds `names` in release and gives the folder that holds the programs.
+pub fn cargo(root: &Path, names: &[&str], progress: &Progress) -> Result<PathBuf> {
+    let target = target_folder(root);
+    let mut args = vec!["build", "--release", "--locked", "--target", TARGET, "--color", "never"];
+    args.extend(names.iter().flat_map(|name| ["-p", name]));
+    let command = duct::cmd(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), &args)
+        .dir(root)
+        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root))
+        .stdin_null()
+        .stderr_to_stdout();
+    progress.say("runtime", &format!("building {}", names.join(", ")));
+    let tail = follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
+    drop(tail);
+    Ok(target.join(TARGET).join("release"))
+}
+
+/// A target folder of its own: other flags in the same one would rebuild everything each time.
+fn target_folder(root: &Path) -> PathBuf {
+    let outer = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root.join(outer).join("runtime")
+}
+
+/// Takes the places of this machine out of the programs, so that two checkouts give the same bytes.
+fn rust_flags(root: &Path) -> String {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let mut flags = vec![format!("--remap-path-prefix={}=/usr/src/borg-compose", root.display())];
+    flags.extend(cargo.map(|path| format!("--remap-path-prefix={}=/usr/src/cargo", path.display())));
+    flags.join("\x1f")
+}
+
+type Lines = VecDeque<String>;
+
+/// Runs to the end, telling now and then what is compiled, and keeps the last lines.
+fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<Lines, (std::io::Error, Lines)> {
+    let mut tail = Lines::new();
+    let mut told = Instant::now();
+    let reader = match command.reader() {
+        Ok(reader) => reader,
+        Err(e) => return Err((e, tail)),
+    };
+    for line in BufReader::new(&reader).lines() {
+        let line = match line {
+            Ok(line) => line,
+            Err(e) => return Err((e, tail)),
+        };
+        if let Some(what) = line.trim_start().strip_prefix("Compiling ")
+            && told.elapsed() > NEWS
+        {
+            told = Instant::now();
+            progress.say("runtime", &format!("compiling {what}"));
+        }
+        if tail.len() == TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(line);
+    }
+    Ok(tail)
+}
+
+fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return Error::host("cannot build the runtime services: there is no cargo")
+            .help("install Rust from https://rustup.rs, or give a folder of their .debs with --runtime");
+    }
+    let text = Vec::from(tail.clone()).join("\n");
+    let unreachable = ["failed to download", "Could not resolve", "spurious network error", "failed to fetch"];
+    let make = if unreachable.iter().any(|mark| text.contains(mark)) { Error::network } else { Error::host };
+    make("cannot build the runtime services").detail(text).help(format!("try `cargo {}` to see it all", args.join(" ")))
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct Root {
+    workspace: Workspace,
+}
+
+#[derive(Deserialize)]
+struct Workspace {
+    package: Shared,
+}
+
+#[derive(Deserialize)]
+struct Shared {
+    version: String,
+    repository: String,
+}
+
+/// What the manifests say about the runtime crate `name`.
+pub fn meta(root: &Path, name: &str) -> Result<Meta> {
+    let path = root.join("runtime").join(name).join("Cargo.toml");
+    if !path.is_file() {
+        return Err(Error::input(format!("there is no runtime crate {name}: {} is missing", path.display()))
+            .help("`runtime:` in a service's service.yaml names folders of runtime/"));
+    }
+    let (own, shared): (Manifest, Root) = (manifest(&path)?, manifest(&root.join("Cargo.toml"))?);
+    Ok(Meta {
+        name: name.to_owned(),
+        version: shared.workspace.package.version,
+        description: own.package.description,
+        homepage: shared.workspace.package.repository,
+    })
+}
+
+fn manifest<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).at("read", path)?;
+    toml::from_str(&text).map_err(|e| Error::input(format!("cannot read {}", path.display())).because(&e))
+}
