@@ -24,7 +24,7 @@ const EARLY: [(&str, &str); 9] = [
 
 /// Words of the kernel, the initramfs and systemd.
 const LATE: [(&str, &str); 10] = [
-    ("Kernel panic - not syncing", "kernel panic"),
+    ("Kernel panic - not syncing: ", "kernel panic"),
     ("(initramfs)", "the initramfs ended at its shell"),
     ("Unable to find a medium containing a live file system", "the initramfs found no medium with the layers"),
     ("Dropping to a shell", "the initramfs ended at its shell"),
@@ -35,6 +35,9 @@ const LATE: [(&str, &str); 10] = [
     ("Reached target emergency.target", "systemd is in emergency mode"),
     ("Freezing execution", "systemd froze"),
 ];
+
+/// What only a started kernel brings about; a quiet one has no version line.
+const KERNEL: [&str; 4] = ["] Linux version ", "EFI stub: ", "Begin: ", "Welcome to "];
 
 /// How far the boot came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +119,7 @@ impl Console {
     fn milestone(&mut self, line: &str) {
         let stage = if line.trim_end().ends_with(" login:") {
             Stage::Login
-        } else if line.contains("] Linux version ") {
+        } else if KERNEL.iter().any(|mark| line.contains(mark)) {
             Stage::Kernel
         } else {
             Stage::Firmware
@@ -125,25 +128,29 @@ impl Console {
     }
 
     fn judge(&mut self, line: &str, whole: bool) -> Option<String> {
-        let find = |table: &[(&str, &str)]| table.iter().find(|(mark, _)| line.contains(mark)).map(|(_, says)| (*says).to_owned());
-        if self.stage >= Stage::Kernel {
-            let says = find(&LATE)?;
-            // The reason stands in the rest of the line, which may not be there yet.
+        if let Some(says) = find(&LATE, line) {
+            // A panic's reason stands in the rest of its line, which may not be there yet.
             return match line.split_once("not syncing: ") {
-                Some((_, reason)) if whole => Some(format!("{says}: {reason}")),
-                _ if says == "kernel panic" && !whole => None,
-                _ => Some(says),
+                Some((_, reason)) => whole.then(|| format!("{says}: {reason}")),
+                None => Some(says.to_owned()),
             };
+        }
+        if self.stage >= Stage::Kernel {
+            return None;
         }
         if let Some(at) = line.find("error: ").filter(|_| whole) {
             self.loader_error.get_or_insert_with(|| line.get(at..).unwrap_or(line).to_owned());
         }
-        let says = find(&EARLY)?;
+        let says = find(&EARLY, line)?;
         Some(match &self.loader_error {
             Some(error) if !says.contains("shim") => format!("{says} ({error})"),
-            _ => says,
+            _ => says.to_owned(),
         })
     }
+}
+
+fn find(table: &[(&str, &'static str)], line: &str) -> Option<&'static str> {
+    table.iter().find(|(mark, _)| line.contains(mark)).map(|(_, says)| *says)
 }
 
 /// A line for a person: no escape sequences, no control characters.

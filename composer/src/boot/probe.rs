@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Case;
 use super::network::Forward;
 use super::qmp::Monitor;
-use super::usernet::{self, State};
+use super::usernet;
 use crate::Result;
 
 /// How long the guest has to answer; its address may come after its verdict.
@@ -79,7 +79,6 @@ impl Probe {
 
     fn connect(&self, monitor: &mut Monitor) -> Result<Seen> {
         let Ok(mut stream) = self.stream() else { return Ok(Seen::Refused) };
-        let source = stream.local_addr().map_or(0, |a| a.port());
         let start = Instant::now();
         let mut byte = [0];
         while start.elapsed() < ONE_TRY {
@@ -88,7 +87,7 @@ impl Probe {
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
                 Ok(0) | Err(_) => return Ok(Seen::Refused),
             }
-            if usernet::state(&monitor.human("info usernet")?, source, self.forward.guest) == Some(State::Taken) {
+            if usernet::taken(&monitor.human("info usernet")?, self.forward) {
                 return Ok(Seen::Answered);
             }
         }
