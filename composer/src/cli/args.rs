@@ -164,6 +164,12 @@ pub struct Boot {
     /// Write the verdict as a JUnit report.
     #[arg(long, env = "BORG_JUNIT", value_name = "FILE", requires = "check")]
     pub junit: Option<PathBuf>,
+    /// Write a picture of the machine's screen at the end of a check.
+    #[arg(long, env = "BORG_SCREENSHOT", value_name = "FILE", requires = "check")]
+    pub screenshot: Option<PathBuf>,
+    /// Make a port of the machine reachable on this host's loopback address.
+    #[arg(long, env = "BORG_FORWARD", value_name = "PORT", value_delimiter = ',')]
+    pub forward: Vec<u16>,
     /// Megabytes of memory for the machine.
     #[arg(long, env = "BORG_MEMORY", value_name = "MB", default_value_t = 2048)]
     pub memory: u32,

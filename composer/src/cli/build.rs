@@ -51,7 +51,11 @@ fn keep_log(error: Error, log: &Log) -> Error {
 /// `--tag` or `ISO_TAG`, the profile's, or one made of the profile's name and the lock's date.
 pub fn tag(args: &Build, project: &Project, lock: &Lock) -> Result<String> {
     let given = args.tag.clone().or_else(|| project.loaded.profile.image.as_ref().and_then(|i| i.tag.clone()));
-    let Some(tag) = given else { return Ok(default_tag(&project.spec().profile, lock.epoch)) };
+    given.map_or_else(|| Ok(default_tag(&project.spec().profile, lock.epoch)), checked_tag)
+}
+
+/// A tag becomes file names: nothing of it may lead elsewhere.
+pub fn checked_tag(tag: String) -> Result<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if tag.is_empty() || tag.len() > 100 || tag.starts_with('.') || !tag.chars().all(safe) {
         return Err(Error::usage(format!("the tag `{}` cannot name a file", tag.escape_debug())).help("use at most 100 of A-Z a-z 0-9 . _ -"));

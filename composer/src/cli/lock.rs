@@ -1,11 +1,12 @@
 //! `lock`, and the lock that the other verbs work from.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::archive::{self, Edges, LocalDeb, Request, Sources, Update};
 use crate::cli::args::{Global, Lock as LockArgs};
 use crate::cli::project::{Project, open_store};
-use crate::error::Result;
+use crate::error::{IoContext, Result};
 use crate::lock::{self, Lock};
 use crate::runtime;
 use crate::store::Store;
@@ -74,8 +75,16 @@ fn refused(project: &Project, reasons: &[String]) -> Error {
     error.help(format!("run `borg-compose lock --profile {}` and commit the result", project.path.display()))
 }
 
+/// The runtime's packages, built or taken from a folder, fit for the suite.
 fn runtime_debs(project: &Project, global: &Global, store: &Store) -> Result<Vec<LocalDeb>> {
-    runtime::debs(&project.spec().runtime(), project.spec().suite, global.runtime.as_deref(), store, &project.progress)
+    let here = std::env::current_dir().at("find", Path::new("."))?;
+    let source = runtime::Source::find(global.runtime.as_deref(), &here)?;
+    let built = runtime::debs(&project.spec().runtime(), &source, store, &project.progress)?;
+    let described = |deb: &runtime::LocalDeb| {
+        runtime::check_glibc(deb, project.spec().suite)?;
+        LocalDeb::read(&store.object(&deb.sha256), &deb.filename)
+    };
+    built.iter().map(described).collect()
 }
 
 fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {

@@ -162,7 +162,7 @@ fn our_own_packages_join_and_bring_what_they_need() {
     let path = folder.path().join("own_1_all.deb");
     let control = "Package: own\nVersion: 1\nArchitecture: all\nDepends: a\nDescription: x\n y\n";
     std::fs::write(&path, crate::archive::deb::tests::deb_of(&[], control)).unwrap();
-    let own = [LocalDeb::read(&path).unwrap()];
+    let own = [LocalDeb::read(&path, "own_1_all.deb").unwrap()];
     let request = Request { spec: &bench.spec, prior: None, update: &Update::Keep, runtime: &own, epoch: None };
     let lock = bench.request(&["a 1", "own 9"], &request).unwrap();
     let package = lock.packages.iter().find(|p| p.name == "own").unwrap();

@@ -49,7 +49,7 @@ impl<'s> Texts<'s> {
 
 /// Our own packages as an index.
 pub fn runtime_text(debs: &[LocalDeb]) -> String {
-    debs.iter().map(|deb| entry(&deb.control, &deb.filename(), deb.size, &deb.sha256.to_string())).collect()
+    debs.iter().map(|deb| entry(&deb.control, &deb.filename, deb.size, &deb.sha256.to_string())).collect()
 }
 
 /// A locked package that no index has any more as an index, from its own control file.

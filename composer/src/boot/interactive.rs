@@ -1,0 +1,149 @@
+//! Booting for a person: the serial console on the terminal.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use serde::{Deserialize, Serialize};
+
+use super::attempt::prepare;
+use super::check::{encode, paths};
+use super::machine::{Accelerator, Console, MONITOR, Machine, PROGRAM};
+use super::network::{Forward, Network};
+use super::options::{self, Options};
+use super::qmp::Monitor;
+use super::watch::{Credential, write_credentials};
+use crate::cli::worker::Job;
+use crate::error::{IoContext, Result};
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::workshop::{Run, Voice, Worker};
+use crate::Error;
+
+/// How often KVM's health is looked at.
+const STEP: Duration = Duration::from_millis(300);
+
+/// A boot to sit at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TerminalJob {
+    machine: Machine,
+    credentials: Vec<Credential>,
+}
+
+/// Boots the ISO through its own loader with the serial console on the terminal, until the machine switches off or the
+/// person quits.
+pub fn interactive(options: &Options, tools_root: &Path, store: &Store, progress: &Progress) -> Result<()> {
+    options::check_names(&options.credentials)?;
+    let forwards = forwards(&options.forward)?;
+    for forward in &forwards {
+        progress.say("forward", &format!("127.0.0.1:{} is port {} of the guest", forward.host, forward.guest));
+    }
+    let job = job(options, forwards);
+    let mountpoint = store.temporary_folder()?;
+    // The host's network only for ports that a person wants to reach from it.
+    let setup = options::setup(&options.iso, !options.forward.is_empty(), tools_root, store, mountpoint.path())?;
+    progress.say("boot", "Ctrl-A X quits, Ctrl-A H shows more keys");
+    let _terminal = Terminal::save();
+    Worker { setup, temporaries: store.temporaries(), progress }.run(&Job::Terminal(Box::new(job)))
+}
+
+fn job(options: &Options, forwards: Vec<Forward>) -> TerminalJob {
+    let credentials = encode(options.credentials.iter());
+    let machine = Machine {
+        firmware: options.firmware,
+        media: options.media,
+        memory_mb: options.memory_mb,
+        network: Network { forwards, fixed: None },
+        console: Console::Terminal,
+        report: None,
+        credentials: paths(credentials.len()),
+    };
+    TerminalJob { machine, credentials }
+}
+
+/// A free port of the host for each port of the guest: the same number where it can be had.
+fn forwards(guest: &[u16]) -> Result<Vec<Forward>> {
+    let held: Vec<(TcpListener, u16)> = guest
+        .iter()
+        .map(|port| {
+            let same = TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).ok().filter(|_| *port >= 1024);
+            same.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok).map(|l| (l, *port))
+        })
+        .collect::<std::io::Result<_>>()
+        .map_err(|e| Error::host("cannot find a free port on 127.0.0.1").because(&e))?;
+    // All are held until all are found, so that none is given out twice.
+    let named = held.iter().map(|(listener, guest)| Some(Forward { host: listener.local_addr().ok()?.port(), guest: *guest }));
+    Ok(named.flatten().collect())
+}
+
+/// Does the job inside the worker.
+pub fn serve(job: &TerminalJob) -> Result<()> {
+    write_credentials(&job.credentials, &job.machine.credentials)?;
+    if Path::new("/dev/kvm").exists() {
+        Voice.say("boot", &format!("with {}", Accelerator::Kvm.title()));
+        if attend(job, Accelerator::Kvm)? {
+            return Ok(());
+        }
+        Voice.say("boot", "KVM does not work here");
+    }
+    Voice.say("boot", &format!("with {}", Accelerator::Tcg.title()));
+    attend(job, Accelerator::Tcg).map(drop)
+}
+
+/// Runs the machine to its end; false if the accelerator failed.
+fn attend(job: &TerminalJob, accelerator: Accelerator) -> Result<bool> {
+    prepare(&job.machine)?;
+    let handle = Run::new(PROGRAM).args(job.machine.arguments(accelerator)).start_interactive()?;
+    let mut monitor = None;
+    loop {
+        let ended = handle.wait_timeout(STEP).at("wait for", Path::new(PROGRAM))?;
+        if let Some(output) = ended {
+            if output.status.success() || accelerator == Accelerator::Kvm {
+                return Ok(output.status.success());
+            }
+            return Err(Error::boot(format!("{PROGRAM} failed: {}", output.status)));
+        }
+        if accelerator == Accelerator::Kvm && broken(&mut monitor) {
+            handle.kill().at("end", Path::new(PROGRAM))?;
+            return Ok(false);
+        }
+    }
+}
+
+fn broken(monitor: &mut Option<Monitor>) -> bool {
+    if monitor.is_none() {
+        *monitor = Monitor::connect(Path::new(MONITOR)).ok().flatten();
+    }
+    monitor.as_mut().is_some_and(|m| m.status().is_ok_and(|s| s == "internal-error"))
+}
+
+/// Puts the terminal back as it was, however QEMU left it.
+struct Terminal(Option<Termios>);
+
+impl Terminal {
+    fn save() -> Self {
+        Terminal(tcgetattr(std::io::stdin()).ok())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(saved) = &self.0 {
+            let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, saved);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_gets_one_of_its_own() {
+        let found = forwards(&[22, 80, 22]).unwrap();
+        let hosts: std::collections::BTreeSet<u16> = found.iter().map(|f| f.host).collect();
+        assert_eq!((found.len(), hosts.len()), (3, 3));
+        assert!(hosts.iter().all(|p| *p >= 1024), "{hosts:?}");
+    }
+}

@@ -1,0 +1,145 @@
+//! What a person asks for on the command line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{IoContext, Result};
+use crate::store::Store;
+use crate::workshop::namespaces::{Scratch, Setup};
+use crate::Error;
+
+/// How long a check waits for its verdict: several times what a boot takes without hardware virtualisation.
+pub const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The firmware that starts the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// SeaBIOS.
+    Bios,
+    /// OVMF, Secure Boot off.
+    Uefi,
+    /// OVMF with Microsoft's keys enrolled: Secure Boot on.
+    UefiSecure,
+}
+
+/// What the ISO is put on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Media {
+    /// A CD in a SATA drive.
+    Cd,
+    /// A stick on an xHCI controller.
+    Usb,
+}
+
+impl fmt::Display for Firmware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Firmware::Bios => "bios",
+            Firmware::Uefi => "uefi",
+            Firmware::UefiSecure => "uefi-secure",
+        })
+    }
+}
+
+impl fmt::Display for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Media::Cd => "cd",
+            Media::Usb => "usb",
+        })
+    }
+}
+
+/// One boot.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub iso: PathBuf,
+    pub firmware: Firmware,
+    pub media: Media,
+    pub memory_mb: u32,
+    /// A verdict is wanted rather than a terminal.
+    pub check: bool,
+    /// How long a check waits for its verdict.
+    pub timeout: Duration,
+    /// Ports of the guest that an interactive boot makes reachable on the host's loopback address.
+    pub forward: Vec<u16>,
+    /// systemd credentials for the guest: name and content.
+    pub credentials: Vec<(String, Vec<u8>)>,
+    /// A PNG of the guest's screen at the end of a check.
+    pub screenshot: Option<PathBuf>,
+}
+
+impl Options {
+    pub fn new(iso: impl Into<PathBuf>) -> Self {
+        Options {
+            iso: iso.into(),
+            firmware: Firmware::Uefi,
+            media: Media::Cd,
+            memory_mb: 1536,
+            check: false,
+            timeout: TIMEOUT,
+            forward: Vec::new(),
+            credentials: Vec::new(),
+            screenshot: None,
+        }
+    }
+
+    /// `bios-cd`, say: names logs and reports.
+    pub fn label(&self) -> String {
+        format!("{}-{}", self.firmware, self.media)
+    }
+}
+
+/// A worker's view: the tools tree with QEMU, the ISO read-only, and the host's KVM if it has one.
+pub(super) fn setup(iso: &Path, network: bool, tools_root: &Path, store: &Store, mountpoint: &Path) -> Result<Setup> {
+    let iso = iso.canonicalize().at("open", iso)?;
+    let mut binds = vec![(iso, PathBuf::from(super::MEDIUM), false)];
+    if kvm() {
+        binds.push((KVM.into(), KVM.into(), true));
+    }
+    Ok(Setup {
+        tools: tools_root.to_owned(),
+        store: store.root().to_owned(),
+        mountpoint: mountpoint.to_owned(),
+        scratch: Scratch::Memory(64 << 20),
+        binds,
+        network,
+    })
+}
+
+const KVM: &str = "/dev/kvm";
+
+/// Whether the host lets this user open KVM. It may still fail to run a guest.
+fn kvm() -> bool {
+    std::fs::File::options().read(true).write(true).open(KVM).is_ok()
+}
+
+/// What a credential's name may be made of: it goes into a QEMU option and a file name.
+pub(super) fn check_names(credentials: &[(String, Vec<u8>)]) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match credentials.iter().find(|(name, _)| name.is_empty() || name.starts_with('.') || !name.chars().all(plain)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::usage(format!("{name:?} is not a credential's name"))
+            .help("use letters, digits, '.', '_' and '-', as in `passwd.hashed-password.admin`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_could_leave_its_option_is_refused() {
+        let named = |name: &str| check_names(&[(name.to_owned(), Vec::new())]);
+        assert!(named("passwd.hashed-password.admin").is_ok());
+        for bad in ["", "a,b", "a=b", "../x", "a b", "a\nb"] {
+            assert!(named(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The check's part inside a worker: boots the machine, waits for what is asked, probes ports, ends the machine.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{Attempt, Stop};
+use super::check::Case;
+use super::console::Stage;
+use super::machine::{Accelerator, Machine};
+use super::probe::{Expect, Probe};
+use super::report::{self, Report};
+use super::{loopback, machine};
+use crate::error::{IoContext, Result};
+use crate::workshop::Voice;
+
+/// How often the machine is looked at.
+const STEP: Duration = Duration::from_millis(200);
+/// How long the report may come after the console's line.
+const GRACE: Duration = Duration::from_secs(5);
+/// Where the guest's report is taken.
+pub const REPORT: &str = "/work/report";
+
+/// A boot to judge.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WatchJob {
+    pub machine: Machine,
+    pub goal: Goal,
+    pub probes: Vec<Probe>,
+    pub credentials: Vec<Credential>,
+    pub timeout: Duration,
+    pub console_log: PathBuf,
+    pub qemu_log: PathBuf,
+    /// Where a picture of the screen goes: always, or after a failure.
+    pub screenshot: (PathBuf, bool),
+}
+
+/// A systemd credential.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Credential {
+    pub name: String,
+    pub base64: String,
+}
+
+/// What the boot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// The guest's verdict.
+    Verdict,
+    /// That the boot loader refuses the kernel.
+    Refusal,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    pub accelerator: Accelerator,
+    /// Seconds from power-on to the end of the goal.
+    pub seconds: f64,
+    /// What the guest found.
+    pub report: Option<Report>,
+    /// Why there is no report, or why the goal was missed.
+    pub fault: Option<String>,
+    pub probes: Vec<Case>,
+    /// The console's last lines.
+    pub tail: Vec<String>,
+    pub screenshot: bool,
+}
+
+/// Does the job inside the worker.
+pub fn watch(job: &WatchJob) -> Result<Outcome> {
+    loopback::up()?;
+    write_credentials(&job.credentials, &job.machine.credentials)?;
+    if Path::new("/dev/kvm").exists() {
+        match Watch::start(job, Accelerator::Kvm)?.run()? {
+            Some(outcome) => return Ok(outcome),
+            None => Voice.say("boot", "KVM does not work here"),
+        }
+    }
+    let outcome = Watch::start(job, Accelerator::Tcg)?.run()?;
+    outcome.ok_or_else(|| crate::Error::internal("QEMU stopped the guest for an error of its own"))
+}
+
+/// Writes each credential as the SMBIOS string that systemd looks for: through a file, so that `ps` does not show it.
+pub fn write_credentials(credentials: &[Credential], paths: &[PathBuf]) -> Result<()> {
+    for (credential, path) in credentials.iter().zip(paths) {
+        let text = format!("io.systemd.credential.binary:{}={}", credential.name, credential.base64);
+        fs::write(path, text).at("write", path)?;
+    }
+    Ok(())
+}
+
+struct Watch<'a> {
+    job: &'a WatchJob,
+    accelerator: Accelerator,
+    attempt: Attempt,
+    stage: Stage,
+    /// When the console's verdict line came.
+    line_at: Option<Instant>,
+}
+
+/// How waiting ended.
+enum End {
+    Reached(Option<Report>),
+    Fault(String),
+    /// The accelerator failed, not the guest.
+    Again,
+}
+
+impl<'a> Watch<'a> {
+    fn start(job: &'a WatchJob, accelerator: Accelerator) -> Result<Self> {
+        let _ = fs::remove_file(REPORT);
+        Voice.say("boot", &format!("{}, {}, with {}", job.machine.firmware, job.machine.media, accelerator.title()));
+        let attempt = Attempt::start(&job.machine, accelerator, &job.console_log, &job.qemu_log)?;
+        Ok(Watch { job, accelerator, attempt, stage: Stage::Silent, line_at: None })
+    }
+
+    /// None if the boot has to be done with another accelerator.
+    fn run(mut self) -> Result<Option<Outcome>> {
+        let end = loop {
+            if let Some(end) = self.step()? {
+                break end;
+            }
+            std::thread::sleep(STEP);
+        };
+        let (report, fault) = match end {
+            End::Again => {
+                self.attempt.end();
+                return Ok(None);
+            }
+            End::Reached(report) => (report, None),
+            End::Fault(fault) => (None, Some(fault)),
+        };
+        let seconds = self.attempt.elapsed().as_secs_f64();
+        let probes = if fault.is_none() { self.probe()? } else { Vec::new() };
+        Ok(Some(self.finish(report, fault, probes, seconds)))
+    }
+
+    fn finish(mut self, report: Option<Report>, fault: Option<String>, probes: Vec<Case>, seconds: f64) -> Outcome {
+        let (path, always) = &self.job.screenshot;
+        let screenshot = (*always || fault.is_some()) && self.attempt.screenshot(path);
+        let tail = self.attempt.console.tail();
+        self.attempt.end();
+        Outcome { accelerator: self.accelerator, seconds, report, fault, probes, tail, screenshot }
+    }
+
+    fn step(&mut self) -> Result<Option<End>> {
+        let stop = self.attempt.stopped()?;
+        self.attempt.listen()?;
+        self.tell();
+        if let Some(end) = self.goal()? {
+            return Ok(Some(end));
+        }
+        if let Some(stop) = stop {
+            return Ok(Some(self.stop(stop)));
+        }
+        if self.attempt.elapsed() > self.job.timeout {
+            return Ok(Some(End::Fault(format!("no verdict within {} s", self.job.timeout.as_secs()))));
+        }
+        Ok(None)
+    }
+
+    /// A milestone is told once.
+    fn tell(&mut self) {
+        let stage = self.attempt.console.stage;
+        if stage > self.stage {
+            self.stage = stage;
+            let what = match stage {
+                Stage::Silent => return,
+                Stage::Firmware => "the boot loader speaks",
+                Stage::Kernel => "the kernel runs",
+                Stage::Login => "the login prompt is there",
+            };
+            Voice.say("boot", &format!("{what} ({:.1} s)", self.attempt.elapsed().as_secs_f64()));
+        }
+    }
+
+    fn goal(&mut self) -> Result<Option<End>> {
+        match self.job.goal {
+            Goal::Refusal => Ok(self.refusal()),
+            Goal::Verdict => self.verdict(),
+        }
+    }
+
+    fn refusal(&self) -> Option<End> {
+        let console = &self.attempt.console;
+        if console.stage >= Stage::Kernel {
+            return Some(End::Fault("the tampered kernel was started".into()));
+        }
+        let fault = console.fault.as_ref()?;
+        Some(if fault.contains("bad shim signature") { End::Reached(None) } else { End::Fault(fault.clone()) })
+    }
+
+    fn verdict(&mut self) -> Result<Option<End>> {
+        if let Some(report) = self.port()? {
+            return Ok(Some(match report {
+                Ok(report) => End::Reached(Some(report)),
+                Err(fault) => End::Fault(fault),
+            }));
+        }
+        let console = &self.attempt.console;
+        if let Some(line) = &console.verdict {
+            let since = self.line_at.get_or_insert_with(Instant::now).elapsed();
+            return Ok((since > GRACE).then(|| End::Reached(Some(report::from_console(line)))));
+        }
+        Ok(console.fault.clone().map(End::Fault))
+    }
+
+    fn port(&self) -> Result<Option<Result<Report, String>>> {
+        let path = Path::new(REPORT);
+        let Ok(file) = fs::File::open(path) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(report::LIMIT).read_to_end(&mut bytes).at("read", path)?;
+        if bytes.len() as u64 == report::LIMIT && !bytes.contains(&b'\n') {
+            return Ok(Some(Err("the guest's report has no end".into())));
+        }
+        Ok(report::from_port(&bytes))
+    }
+
+    fn stop(&self, stop: Stop) -> End {
+        let silent = self.attempt.console.stage == Stage::Silent;
+        match stop {
+            Stop::Accelerator => End::Again,
+            Stop::Ended if silent && self.accelerator == Accelerator::Kvm => End::Again,
+            Stop::Ended if silent => End::Fault(format!("{} ended before the guest said anything", machine::PROGRAM)),
+            Stop::Ended => End::Fault("the guest reset or switched off before its verdict".into()),
+        }
+    }
+
+    /// Ports that must answer come first: they show that the guest's network is up.
+    fn probe(&mut self) -> Result<Vec<Case>> {
+        let (closed, open): (Vec<_>, Vec<_>) = self.job.probes.iter().partition(|p| p.expect == Expect::Refusal);
+        let mut cases = Vec::new();
+        for probe in open.into_iter().chain(closed) {
+            if let Some(monitor) = self.attempt.monitor()? {
+                cases.push(probe.run(monitor)?);
+            }
+        }
+        Ok(cases)
+    }
+}
