@@ -4,6 +4,7 @@ use pgp::composed::{
     ArmorOptions, CleartextSignedMessage, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
     SignedSecretKey, SubkeyParamsBuilder,
 };
+use pgp::packet::{KeyFlags, SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{Password, Timestamp};
 use proptest::prelude::*;
 
@@ -96,7 +97,6 @@ fn unsigned_foreign_and_framed_indices_are_refused() {
 
 #[test]
 fn keys_that_are_revoked_or_younger_than_now_do_not_count() {
-    use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
     let key = key();
     let text = signed(&release(""), &key);
     let mut public = SignedPublicKey::from(key.clone());
@@ -127,8 +127,22 @@ fn a_subkey_signs_only_if_it_is_bound_both_ways() {
     let signed_by = verify(by_subkey.as_bytes(), &keys, later()).unwrap().by;
     assert_eq!(signed_by, [pgp::types::KeyDetails::fingerprint(&key.primary_key).to_string().to_uppercase()]);
     // Another certificate that claims the same subkey, without the subkey's word for it.
-    let mut thief = SignedPublicKey::from(key_made(2021));
+    let other = key_made(2021);
+    let mut thief = SignedPublicKey::from(other.clone());
     thief.public_subkeys = SignedPublicKey::from(key.clone()).public_subkeys;
+    let stolen = &mut thief.public_subkeys[0];
+    let mut flags = KeyFlags::default();
+    flags.set_sign(true);
+    let mut config =
+        SignatureConfig::from_key(rand::thread_rng(), &other.primary_key, SignatureType::SubkeyBinding).unwrap();
+    config.hashed_subpackets = vec![
+        Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::now())).unwrap(),
+        Subpacket::regular(SubpacketData::KeyFlags(flags)).unwrap(),
+    ];
+    let claim =
+        config.sign_subkey_binding(&other.primary_key, &thief.primary_key, &Password::empty(), &stolen.key).unwrap();
+    assert!(claim.verify_subkey_binding(&thief.primary_key, &stolen.key).is_ok());
+    stolen.signatures = vec![claim];
     let thief = Keyring::of(&thief.to_armored_string(ArmorOptions::default()).unwrap()).unwrap();
     assert!(verify(by_subkey.as_bytes(), &thief, later()).is_err());
     // The bindings taken away.
@@ -140,7 +154,6 @@ fn a_subkey_signs_only_if_it_is_bound_both_ways() {
 
 #[test]
 fn an_expired_key_does_not_count() {
-    use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
     let key = key();
     let text = signed(&release(""), &key);
     let expiring = |seconds: u32| {
