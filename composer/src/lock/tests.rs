@@ -104,10 +104,10 @@ fn any_lock() -> impl Strategy<Value = Lock> {
         layers: vec![LayerOutput { name, sha256: Digest::of("l"), size: 2 }],
     }));
     (packages(), packages(), outputs, 0..=i64::MAX as u64).prop_map(|(packages, tools, outputs, epoch)| Lock {
+        epoch,
+        outputs,
         packages,
         tools,
-        outputs,
-        epoch,
         ..sample()
     })
 }

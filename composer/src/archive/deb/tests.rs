@@ -111,3 +111,21 @@ fn nothing_leaves_the_root() {
     assert!(unpacked(root.path(), &[("./x", Link, 0o644, "../../etc/passwd")]).is_err());
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn packages_unpack_side_by_side() {
+    let root = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let name = format!("./usr/share/doc/f{n}");
+            let root = root.path();
+            scope.spawn(move || {
+                let folders = ["./usr/", "./usr/share/", "./usr/share/doc/"].map(|f| (f, Directory, 0o755, ""));
+                for _ in 0..20 {
+                    unpacked(root, &[&folders[..], &[(&name, Regular, 0o644, "x")]].concat()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_dir(root.path().join("usr/share/doc")).unwrap().count(), 8);
+}

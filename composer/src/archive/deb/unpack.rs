@@ -22,7 +22,7 @@ use crate::error::{IoContext, Result};
 /// Unpacks the data of `deb` into `into` with modes, times and links, and with owners when run as root.
 ///
 /// Folders that are there already stay as they are, symlinks to folders too, so that `./bin/sh` lands in `usr/bin`
-/// where `bin` is a link to it. Files that are there are replaced.
+/// where `bin` is a link to it. Files that are there are replaced. Packages may be unpacked side by side.
 pub fn unpack(deb: &Path, into: &Path) -> Result<()> {
     let file = File::open(deb).at("open", deb)?;
     let root = File::open(into).at("open", into)?;
@@ -130,7 +130,13 @@ impl Target {
             return Ok(());
         }
         let here = self.here();
-        replacing(here, name, || mkdirat(here, name, Mode::from_bits_truncate(0o700)))?;
+        let make = || mkdirat(here, name, Mode::from_bits_truncate(0o700));
+        match make() {
+            // Another package made it in the meantime.
+            Err(Errno::EEXIST) if open_folder(&self.root, &path).is_ok() => return Ok(()),
+            Err(Errno::EEXIST) => replacing(here, name, make)?,
+            other => other?,
+        }
         self.chown_at(header, name)?;
         fchmodat(here, name, mode(header)?, FchmodatFlags::FollowSymlink)?;
         self.made.insert(path, mtime(header)?);

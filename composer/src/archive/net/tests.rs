@@ -98,6 +98,7 @@ fn a_server_without_ranges_starts_over() {
     bench.fetch(&[&server.url]).unwrap_err();
     server.fault(PATH, Fault::NoRanges);
     assert_eq!(bench.fetch(&[&server.url]).unwrap(), bench.bytes);
+    assert_eq!(server.log().len(), 2, "its answer is used as it is");
 }
 
 #[test]

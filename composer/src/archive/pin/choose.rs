@@ -10,6 +10,7 @@ use crate::archive::index::Package;
 use crate::archive::solve::{Chosen, Id, Universe, solve};
 use crate::archive::tools::{GROUPS, TOOLS};
 use crate::lock::types::{LockedPackage, PackageLayer};
+use crate::profile::types::Suite;
 use crate::spec::types::{Origin, Wanted};
 use crate::store::Store;
 
@@ -68,7 +69,7 @@ pub fn packages(
     let universe = Universe::new(std::mem::take(&mut texts.packages), texts.runtime());
     let official: BTreeSet<&str> = official(request).collect();
     let essential: BTreeSet<&str> = essential(&universe, &texts, &official);
-    let wishes = wishes(request, &essential);
+    let wishes = wishes(request, &essential, &universe);
     let ids = solve(&universe, &wishes, &prior.favored(&universe))?;
 
     let chosen = Chosen::new(&universe, &ids);
@@ -110,10 +111,14 @@ fn essential<'u>(universe: &Universe<'u>, texts: &Texts<'_>, official: &BTreeSet
     essential.filter(|p| official.contains(texts.archive(p.archive))).map(|p| p.name).collect()
 }
 
-fn wishes(request: &Request<'_>, essential: &BTreeSet<&str>) -> Vec<Wanted> {
+fn wishes(request: &Request<'_>, essential: &BTreeSet<&str>, universe: &Universe<'_>) -> Vec<Wanted> {
     let composer = |name: &str| Wanted { name: name.to_owned(), by: Origin::Composer };
     // An image of Debian is one that apt can update, as debootstrap has it.
     let mut wishes: Vec<Wanted> = essential.iter().copied().chain(["apt"]).map(composer).collect();
+    // Bookworm's init-system-helpers prefers usrmerge, which converts a system and brings perl; ours is merged from
+    // the start, as debootstrap's.
+    let merged = Some("usr-is-merged").filter(|name| !universe.candidates(name).is_empty());
+    wishes.extend(merged.filter(|_| request.spec.suite == Suite::Bookworm).map(composer));
     wishes.extend(request.spec.base_packages.iter().chain(&request.spec.packages).cloned());
     for deb in request.runtime {
         let service = request.spec.services.iter().find(|s| s.runtime.iter().any(|r| r == deb.name()));

@@ -201,7 +201,8 @@ fn assemble(
     let same_packages = prior.is_some_and(|p| p.packages == packages && p.tools == tools);
     // The epoch goes into every byte's date, so it moves only when all moves.
     let kept = prior.filter(|_| same_packages || *request.update != Update::All).map(|p| p.epoch);
-    let newest = archives.iter().map(|a| a.date).max().unwrap_or_default();
+    let targets = archives.iter().filter(|a| a.name != TOOLS_ARCHIVE);
+    let newest = targets.map(|a| a.date).max().unwrap_or_default();
     let epoch = request.epoch.or(kept).unwrap_or(newest);
     let spec = request.spec.digest();
     let unchanged = prior.filter(|p| same_packages && p.spec == spec && p.epoch == epoch);

@@ -113,6 +113,17 @@ fn layers_are_closures() {
 }
 
 #[test]
+fn bookworm_is_merged_from_the_start() {
+    let mut bench = Bench::new(&[]);
+    bench.spec.suite = Suite::Bookworm;
+    let lines = ["ish 1; Essential: yes; Depends: usrmerge | usr-is-merged", "usrmerge 1", "usr-is-merged 1"];
+    let lock = bench.resolve(&lines, None, &Update::Keep).unwrap();
+    let merged = lock.packages.iter().find(|p| p.name == "usr-is-merged").unwrap();
+    assert_eq!(merged.layer, Some(crate::lock::types::PackageLayer::Essential));
+    assert!(!names(&lock).contains(&"usrmerge 1".to_owned()));
+}
+
+#[test]
 fn what_can_stay_stays_unless_it_is_to_move() {
     let bench = Bench::new(&["a", "b"]);
     let old = bench.resolve(&["a 1", "b 1"], None, &Update::Keep).unwrap();
@@ -194,7 +205,7 @@ fn a_lock_is_stale_when_its_spec_changed() {
 }
 
 /// Resolves a real image; prints what it chose and how long it took. `BORG_TEST_STORE` keeps the indices,
-/// `BORG_TEST_FETCH` downloads too.
+/// `BORG_TEST_FETCH` downloads too, `BORG_TEST_SUITE` and `BORG_TEST_PACKAGES` say what.
 #[test]
 #[ignore = "asks Debian's mirrors"]
 fn debian_itself() {
@@ -209,7 +220,8 @@ fn debian_itself() {
     ];
     let base = ["systemd-sysv", "dbus", "live-boot", "initramfs-tools", "linux-image-amd64"];
     let extra = std::env::var("BORG_TEST_PACKAGES").unwrap_or_else(|_| "nginx-light openssh-server iproute2".into());
-    let spec = spec(archives, &base, &extra.split_whitespace().collect::<Vec<_>>());
+    let mut spec = spec(archives, &base, &extra.split_whitespace().collect::<Vec<_>>());
+    spec.suite = if suite == "bookworm" { Suite::Bookworm } else { Suite::Trixie };
     let sources = Sources::of_host(&[]);
     let progress = Progress::silent();
     let edges = Edges { sources: &sources, store: &store, progress: &progress, now: now() };

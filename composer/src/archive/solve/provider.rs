@@ -139,6 +139,12 @@ impl Interner for Provider<'_, '_> {
         package.map(|p| format!("{} {}", p.name, p.version)).unwrap_or_default()
     }
 
+    /// The default would put the name before what has it already.
+    fn display_merged_solvables(&self, solvables: &[SolvableId]) -> impl Display + '_ {
+        let shown: Vec<String> = solvables.iter().map(|s| self.display_solvable(*s).to_string()).collect();
+        shown.join(" | ")
+    }
+
     fn display_name(&self, name: NameId) -> impl Display + '_ {
         self.tables.borrow().names.get(name.into_raw() as usize).copied().unwrap_or_default()
     }

@@ -4,6 +4,7 @@ use pgp::composed::{
     ArmorOptions, CleartextSignedMessage, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
     SignedSecretKey, SubkeyParamsBuilder,
 };
+use pgp::packet::{KeyFlags, SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{Password, Timestamp};
 use proptest::prelude::*;
 
@@ -96,7 +97,6 @@ fn unsigned_foreign_and_framed_indices_are_refused() {
 
 #[test]
 fn keys_that_are_revoked_or_younger_than_now_do_not_count() {
-    use pgp::packet::{SignatureConfig, SignatureType, Subpacket, SubpacketData};
     let key = key();
     let text = signed(&release(""), &key);
     let mut public = SignedPublicKey::from(key.clone());
@@ -114,6 +114,64 @@ fn keys_that_are_revoked_or_younger_than_now_do_not_count() {
     // A signature that is younger than the clock says: either is wrong.
     let keys = Keyring::of(&armoured(&key)).unwrap();
     assert!(verify(text.as_bytes(), &keys, 1_600_000_000).is_err());
+}
+
+#[test]
+fn a_subkey_signs_only_if_it_is_bound_both_ways() {
+    let key = key();
+    let text = release("");
+    let subkey = &key.secret_subkeys[0].key;
+    let by_subkey = CleartextSignedMessage::sign(rand::thread_rng(), &text, subkey, &Password::empty()).unwrap();
+    let by_subkey = by_subkey.to_armored_string(ArmorOptions::default()).unwrap();
+    let keys = Keyring::of(&armoured(&key)).unwrap();
+    let signed_by = verify(by_subkey.as_bytes(), &keys, later()).unwrap().by;
+    assert_eq!(signed_by, [pgp::types::KeyDetails::fingerprint(&key.primary_key).to_string().to_uppercase()]);
+    // Another certificate that claims the same subkey, without the subkey's word for it.
+    let other = key_made(2021);
+    let mut thief = SignedPublicKey::from(other.clone());
+    thief.public_subkeys = SignedPublicKey::from(key.clone()).public_subkeys;
+    let stolen = &mut thief.public_subkeys[0];
+    let mut flags = KeyFlags::default();
+    flags.set_sign(true);
+    let mut config =
+        SignatureConfig::from_key(rand::thread_rng(), &other.primary_key, SignatureType::SubkeyBinding).unwrap();
+    config.hashed_subpackets = vec![
+        Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::now())).unwrap(),
+        Subpacket::regular(SubpacketData::KeyFlags(flags)).unwrap(),
+    ];
+    let claim =
+        config.sign_subkey_binding(&other.primary_key, &thief.primary_key, &Password::empty(), &stolen.key).unwrap();
+    assert!(claim.verify_subkey_binding(&thief.primary_key, &stolen.key).is_ok());
+    stolen.signatures = vec![claim];
+    let thief = Keyring::of(&thief.to_armored_string(ArmorOptions::default()).unwrap()).unwrap();
+    assert!(verify(by_subkey.as_bytes(), &thief, later()).is_err());
+    // The bindings taken away.
+    let mut bare = SignedPublicKey::from(key.clone());
+    bare.details.users.clear();
+    let bare = Keyring::of(&bare.to_armored_string(ArmorOptions::default()).unwrap());
+    assert!(bare.is_none_or(|keys| verify(by_subkey.as_bytes(), &keys, later()).is_err()));
+}
+
+#[test]
+fn an_expired_key_does_not_count() {
+    let key = key();
+    let text = signed(&release(""), &key);
+    let expiring = |seconds: u32| {
+        let mut public = SignedPublicKey::from(key.clone());
+        let mut config = SignatureConfig::from_key(rand::thread_rng(), &key.primary_key, SignatureType::Key).unwrap();
+        config.hashed_subpackets = vec![
+            Subpacket::regular(SubpacketData::SignatureCreationTime(Timestamp::now())).unwrap(),
+            Subpacket::regular(SubpacketData::IssuerFingerprint(pgp::types::KeyDetails::fingerprint(&key.primary_key)))
+                .unwrap(),
+            Subpacket::regular(SubpacketData::KeyExpirationTime(pgp::types::Duration::from_secs(seconds))).unwrap(),
+        ];
+        let direct = config.sign_key(&key.primary_key, &Password::empty(), &public.primary_key).unwrap();
+        public.details.users.clear();
+        public.details.direct_signatures.push(direct);
+        Keyring::of(&public.to_armored_string(ArmorOptions::default()).unwrap()).unwrap()
+    };
+    assert!(verify(text.as_bytes(), &expiring(3_000_000_000), later()).is_ok());
+    assert!(verify(text.as_bytes(), &expiring(1000), later()).is_err());
 }
 
 #[test]
