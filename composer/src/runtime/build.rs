@@ -30,8 +30,7 @@ pub fn cargo(root: &Path, names: &[&str], progress: &Progress) -> Result<PathBuf
         .stdin_null()
         .stderr_to_stdout();
     progress.say("runtime", &format!("building {}", names.join(", ")));
-    let tail = follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
-    drop(tail);
+    follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
     Ok(target.join(TARGET).join("release"))
 }
 
@@ -53,7 +52,7 @@ fn rust_flags(root: &Path) -> String {
 type Lines = VecDeque<String>;
 
 /// Runs to the end, telling now and then what is compiled, and keeps the last lines.
-fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<Lines, (std::io::Error, Lines)> {
+fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<(), (std::io::Error, Lines)> {
     let mut tail = Lines::new();
     let mut told = Instant::now();
     let reader = match command.reader() {
@@ -76,7 +75,7 @@ fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Resul
         }
         tail.push_back(line);
     }
-    Ok(tail)
+    Ok(())
 }
 
 fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
