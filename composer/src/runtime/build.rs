@@ -30,8 +30,7 @@ pub fn cargo(root: &Path, names: &[&str], progress: &Progress) -> Result<PathBuf
         .stdin_null()
         .stderr_to_stdout();
     progress.say("runtime", &format!("building {}", names.join(", ")));
-    let tail = follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
-    drop(tail);
+    follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
     Ok(target.join(TARGET).join("release"))
 }
 
@@ -53,7 +52,7 @@ fn rust_flags(root: &Path) -> String {
 type Lines = VecDeque<String>;
 
 /// Runs to the end, telling now and then what is compiled, and keeps the last lines.
-fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<Lines, (std::io::Error, Lines)> {
+fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<(), (std::io::Error, Lines)> {
     let mut tail = Lines::new();
     let mut told = Instant::now();
     let reader = match command.reader() {
@@ -76,7 +75,7 @@ fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Resul
         }
         tail.push_back(line);
     }
-    Ok(tail)
+    Ok(())
 }
 
 fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
@@ -135,4 +134,27 @@ pub fn meta(root: &Path, name: &str) -> Result<Meta> {
 fn manifest<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).at("read", path)?;
     toml::from_str(&text).map_err(|e| Error::input(format!("cannot read {}", path.display())).because(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_build_shows_its_last_lines_and_the_command() {
+        let script = "for n in $(seq 40); do echo line $n; done; echo 'error: no' >&2; exit 101";
+        let command = duct::cmd!("sh", "-c", script).stderr_to_stdout();
+        let (e, tail) = follow(&command, &Progress::silent()).unwrap_err();
+        assert_eq!((tail.len(), tail.back().map(String::as_str)), (TAIL, Some("error: no")));
+        let error = failed(&e, &tail, &["build", "-p", "x"]);
+        assert_eq!(error.to_string(), "cannot build the runtime services");
+        assert!(error.causes()[0].ends_with("line 40\nerror: no"));
+        assert_eq!(error.help_text(), Some("try `cargo build -p x` to see it all"));
+    }
+
+    #[test]
+    fn a_missing_cargo_is_told_apart() {
+        let (e, tail) = follow(&duct::cmd!("/none/cargo"), &Progress::silent()).unwrap_err();
+        assert!(failed(&e, &tail, &[]).to_string().ends_with("there is no cargo"));
+    }
 }

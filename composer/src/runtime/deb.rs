@@ -118,8 +118,11 @@ fn copyright(meta: &Meta) -> String {
     )
 }
 
-/// Paths without a leading slash, parents first; `None` is a folder.
-fn tar(entries: &[(&str, Option<(&[u8], u32)>)]) -> Result<Vec<u8>, String> {
+/// A file's bytes and mode; `None` is a folder.
+type Entry<'a> = Option<(&'a [u8], u32)>;
+
+/// Paths without a leading slash, parents first.
+fn tar(entries: &[(&str, Entry<'_>)]) -> Result<Vec<u8>, String> {
     let mut tar = tar::Builder::new(Vec::new());
     add(&mut tar, "./", None)?;
     for (path, file) in entries {
@@ -129,7 +132,7 @@ fn tar(entries: &[(&str, Option<(&[u8], u32)>)]) -> Result<Vec<u8>, String> {
     tar.into_inner().map_err(|e| e.to_string())
 }
 
-fn add(tar: &mut tar::Builder<Vec<u8>>, path: &str, file: Option<(&[u8], u32)>) -> Result<(), String> {
+fn add(tar: &mut tar::Builder<Vec<u8>>, path: &str, file: Entry<'_>) -> Result<(), String> {
     let (bytes, mode) = file.unwrap_or((&[], 0o755));
     let mut header = tar::Header::new_gnu();
     // Not `set_path`, which drops the leading `./` that dpkg's own archives have.

@@ -115,7 +115,8 @@ fn from_folder(name: &str, folder: &Path, store: &Store) -> Result<LocalDeb> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).at("read", folder)? {
         let entry = entry.at("read", folder)?;
-        if entry.file_name().to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(".deb")) {
+        let is_ours = entry.file_name().to_str().is_some_and(|n| n.starts_with(&prefix));
+        if is_ours && entry.path().extension().is_some_and(|e| e == "deb") {
             found.push(entry.path());
         }
     }

@@ -59,7 +59,7 @@ fn dpkg_accepts_a_package() {
             "drwxr-xr-x root/root 0 2023-11-14 22:13 ./usr/share/",
             "drwxr-xr-x root/root 0 2023-11-14 22:13 ./usr/share/doc/",
             "drwxr-xr-x root/root 0 2023-11-14 22:13 ./usr/share/doc/borg-test/",
-            "-rw-r--r-- root/root 284 2023-11-14 22:13 ./usr/share/doc/borg-test/copyright",
+            "-rw-r--r-- root/root 267 2023-11-14 22:13 ./usr/share/doc/borg-test/copyright",
         ]
     );
 }
@@ -90,7 +90,7 @@ fn packages_come_from_a_folder_and_then_from_the_store() {
 
     let (bytes, package) = packed(b"program", (2, 34));
     std::fs::write(folder.path().join(&package.filename), &bytes).unwrap();
-    assert_eq!(get().unwrap(), [package.clone()]);
+    assert_eq!(get().unwrap(), std::slice::from_ref(&package));
     let locked = LockedPackage {
         name: package.name.clone(),
         version: package.version.clone(),
