@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Stop};
 use super::check::Case;
-use super::console::Stage;
+use super::console::{Stage, clean};
 use super::job::{Goal, Outcome, REPORT, WatchJob, write_credentials};
 use super::machine::Accelerator;
 use super::probe::Expect;
@@ -167,9 +167,7 @@ impl<'a> Watch<'a> {
         match stop {
             Stop::Accelerator => End::Again,
             Stop::Ended if silent && self.accelerator == Accelerator::Kvm => End::Again,
-            Stop::Ended => {
-                End::Fault(format!("{} failed; its words are in {}", machine::PROGRAM, self.job.qemu_log.display()))
-            }
+            Stop::Ended => End::Fault(format!("{} failed: {}", machine::PROGRAM, last_line(&self.job.qemu_log))),
             Stop::Off => End::Fault("the guest reset or switched off before its verdict".into()),
         }
     }
@@ -197,4 +195,10 @@ fn port() -> Result<Option<Result<Report, String>>> {
         return Ok(Some(Err("the guest's report has no end".into())));
     }
     Ok(report::from_port(&bytes))
+}
+
+/// QEMU's last words.
+fn last_line(log: &Path) -> String {
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    text.lines().last().map_or_else(|| "it gave no reason".into(), clean)
 }
