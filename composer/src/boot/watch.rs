@@ -101,8 +101,8 @@ impl<'a> Watch<'a> {
         if let Some(stop) = stop {
             return Ok(Some(self.stop(stop)));
         }
-        if self.hangs() {
-            return Ok(Some(End::Again));
+        if let Some(end) = self.hangs() {
+            return Ok(Some(end));
         }
         if self.attempt.elapsed() > self.job.timeout {
             return Ok(Some(End::Fault(format!("no verdict within {} s", self.job.timeout.as_secs()))));
@@ -110,10 +110,17 @@ impl<'a> Watch<'a> {
         Ok(None)
     }
 
-    /// A guest that says nothing under KVM hangs there: nested virtualisation does that.
-    fn hangs(&self) -> bool {
-        let silent = self.attempt.console.stage == Stage::Silent;
-        self.accelerator == Accelerator::Kvm && silent && self.attempt.elapsed() > SILENCE
+    /// A guest that says nothing under KVM hangs there: nested virtualisation does that. Without KVM it is the firmware
+    /// that has nothing to boot, which a BIOS says on the screen only.
+    fn hangs(&self) -> Option<End> {
+        if self.attempt.console.stage > Stage::Silent {
+            return None;
+        }
+        let nothing = || End::Fault("nothing on the serial console: the firmware found nothing to boot".into());
+        match self.accelerator {
+            Accelerator::Kvm => (self.attempt.elapsed() > SILENCE).then_some(End::Again),
+            Accelerator::Tcg => (self.attempt.elapsed() > SILENCE * 3).then(nothing),
+        }
     }
 
     /// A milestone is told once.
