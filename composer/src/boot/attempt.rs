@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::console::Console;
-use super::machine::{self, Accelerator, Machine, MONITOR, PROGRAM, VARIABLES};
+use super::machine::{self, Accelerator, MONITOR, Machine, PROGRAM, VARIABLES};
 use super::qmp::Monitor;
 use crate::error::{IoContext, Result};
 use crate::workshop::Run;
@@ -27,8 +27,10 @@ pub struct Attempt {
 /// Why a machine stopped by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// QEMU's process ended: the guest reset or powered off, or QEMU itself failed.
+    /// QEMU's process ended.
     Ended,
+    /// The guest reset or switched itself off.
+    Off,
     /// KVM could not go on; the guest is not at fault.
     Accelerator,
 }
@@ -71,8 +73,11 @@ impl Attempt {
             return Ok(Some(Stop::Ended));
         }
         let Ok(Some(monitor)) = self.monitor() else { return Ok(None) };
-        let broken = monitor.status().is_ok_and(|s| s == "internal-error");
-        Ok(broken.then_some(Stop::Accelerator))
+        Ok(match monitor.status().unwrap_or_default().as_str() {
+            "internal-error" => Some(Stop::Accelerator),
+            "shutdown" => Some(Stop::Off),
+            _ => None,
+        })
     }
 
     /// The connection to QEMU, made when it is first needed.

@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::job::{Credential, Goal, Outcome, REPORT, WatchJob};
 use super::machine::{Accelerator, Console, Machine};
 use super::network::{Fixed, Forward, Network};
 use super::options::{self, Firmware, Options};
 use super::probe::{Expect, Probe};
 use super::tamper;
-use super::watch::{Credential, Goal, Outcome, REPORT, WatchJob};
 use crate::catalogue::types::{Protocol, Reach};
 use crate::cli::worker::Job;
 use crate::error::Result;
@@ -49,7 +49,13 @@ pub struct Case {
 
 /// Boots the ISO and judges it: the guest's own verdict, the declared ports from outside and, with Secure Boot, that a
 /// tampered kernel is refused.
-pub fn check(options: &Options, spec: &ImageSpec, tools_root: &Path, store: &Store, progress: &Progress) -> Result<Verdict> {
+pub fn check(
+    options: &Options,
+    spec: &ImageSpec,
+    tools_root: &Path,
+    store: &Store,
+    progress: &Progress,
+) -> Result<Verdict> {
     options::check_names(&options.credentials)?;
     let logs = Logs::new(options, "", store);
     let job = job(options, spec, &logs);

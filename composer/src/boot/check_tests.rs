@@ -8,7 +8,10 @@ fn service(name: &str, ports: &[(u16, Protocol, Reach)], health: Vec<Health>) ->
         runtime: Vec::new(),
         units: Vec::new(),
         enable: Vec::new(),
-        ports: ports.iter().map(|(port, protocol, reach)| Port { port: *port, protocol: *protocol, reach: *reach }).collect(),
+        ports: ports
+            .iter()
+            .map(|(port, protocol, reach)| Port { port: *port, protocol: *protocol, reach: *reach })
+            .collect(),
         health,
     }
 }
@@ -42,7 +45,8 @@ fn each_tcp_port_is_asked_as_it_was_declared() {
         service("proxy", &[(8080, Tcp, Public)], Vec::new()),
         service("network", &[(68, Udp, Client), (5353, Udp, Public), (9, Tcp, Client)], Vec::new()),
     ];
-    let asked: Vec<_> = probes(&services).into_iter().map(|p| (p.service, p.forward.host, p.forward.guest, p.expect)).collect();
+    let asked: Vec<_> =
+        probes(&services).into_iter().map(|p| (p.service, p.forward.host, p.forward.guest, p.expect)).collect();
     assert_eq!(
         asked,
         [
@@ -63,11 +67,19 @@ fn a_content_guest_is_a_good_verdict() {
 
 #[test]
 fn whatever_fails_makes_the_verdict_bad() {
-    let guest = judged(&outcome(Some(r#"{"verdict":"failed","checks":[{"name":"units","ok":false,"detail":"nginx.service"}]}"#), None));
+    let guest = judged(&outcome(
+        Some(r#"{"verdict":"failed","checks":[{"name":"units","ok":false,"detail":"nginx.service"}]}"#),
+        None,
+    ));
     assert_eq!((guest.ok, guest.failures), (false, vec!["units: nginx.service".to_owned()]));
 
     let mut seen = outcome(Some(r#"{"verdict":"ok"}"#), None);
-    seen.probes.push(Case { name: "nginx: port 80 answers from outside".into(), ok: false, detail: "refused".into(), seconds: 0.1 });
+    seen.probes.push(Case {
+        name: "nginx: port 80 answers from outside".into(),
+        ok: false,
+        detail: "refused".into(),
+        seconds: 0.1,
+    });
     assert!(!judged(&seen).ok);
 
     let silent = judged(&outcome(None, Some("no verdict within 300 s")));

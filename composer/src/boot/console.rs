@@ -106,7 +106,8 @@ impl Console {
             self.fault = self.judge(line, whole);
         }
         if whole {
-            if let Some((_, rest)) = line.split_once(VERDICT) {
+            // Only at the start: a failed service's own words may follow on a line of notes.
+            if let Some(rest) = line.trim_start().strip_prefix(VERDICT) {
                 self.verdict.get_or_insert_with(|| rest.trim().to_owned());
             }
             self.lines.push_back(line.to_owned());
@@ -160,7 +161,7 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// What came from the guest may hold anything; a terminal must not be steered by it.
 pub fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -189,10 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_is_found_behind_a_time_stamp() {
-        let console = after(&format!("{KERNEL}[   31.2] BORG-BOOT-CHECK: failed nginx, unit mcp\r\n"));
+    fn the_verdict_is_a_line_of_its_own() {
+        let console = after(&format!("{KERNEL}edge login: \nBORG-BOOT-CHECK: failed nginx, unit mcp\r\n"));
         assert_eq!(console.verdict.as_deref(), Some("failed nginx, unit mcp"));
         assert_eq!(after("BORG-BOOT-CHECK: o").verdict, None);
+        assert_eq!(after("BORG-BOOT-CHECK-NOTE: nginx: BORG-BOOT-CHECK: ok\n").verdict, None);
     }
 
     #[test]

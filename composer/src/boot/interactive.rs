@@ -2,27 +2,29 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::prepare;
 use super::check::{encode, paths};
+use super::job::{Credential, write_credentials};
 use super::machine::{Accelerator, Console, MONITOR, Machine, PROGRAM};
 use super::network::{Forward, Network};
 use super::options::{self, Options};
 use super::qmp::Monitor;
-use super::watch::{Credential, write_credentials};
+use crate::Error;
 use crate::cli::worker::Job;
 use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::workshop::{Run, Voice, Worker};
-use crate::Error;
 
 /// How often KVM's health is looked at.
 const STEP: Duration = Duration::from_millis(300);
+/// A QEMU that fails so soon could not use KVM.
+const EARLY: Duration = Duration::from_secs(10);
 
 /// A boot to sit at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,7 +75,8 @@ fn forwards(guest: &[u16]) -> Result<Vec<Forward>> {
         .collect::<std::io::Result<_>>()
         .map_err(|e| Error::host("cannot find a free port on 127.0.0.1").because(&e))?;
     // All are held until all are found, so that none is given out twice.
-    let named = held.iter().map(|(listener, guest)| Some(Forward { host: listener.local_addr().ok()?.port(), guest: *guest }));
+    let named =
+        held.iter().map(|(listener, guest)| Some(Forward { host: listener.local_addr().ok()?.port(), guest: *guest }));
     Ok(named.flatten().collect())
 }
 
@@ -95,12 +98,16 @@ pub fn serve(job: &TerminalJob) -> Result<()> {
 fn attend(job: &TerminalJob, accelerator: Accelerator) -> Result<bool> {
     prepare(&job.machine)?;
     let handle = Run::new(PROGRAM).args(job.machine.arguments(accelerator)).start_interactive()?;
+    let start = Instant::now();
     let mut monitor = None;
     loop {
         let ended = handle.wait_timeout(STEP).at("wait for", Path::new(PROGRAM))?;
         if let Some(output) = ended {
-            if output.status.success() || accelerator == Accelerator::Kvm {
-                return Ok(output.status.success());
+            if output.status.success() {
+                return Ok(true);
+            }
+            if accelerator == Accelerator::Kvm && start.elapsed() < EARLY {
+                return Ok(false);
             }
             return Err(Error::boot(format!("{PROGRAM} failed: {}", output.status)));
         }

@@ -1,4 +1,4 @@
-//! The verdicts as JUnit XML, for a CI's test view.
+//! The verdicts as `JUnit` XML, for a CI's test view.
 
 use std::time::Duration;
 
@@ -48,7 +48,12 @@ mod tests {
     fn what_the_guest_says_is_escaped() {
         let cases = vec![
             Case { name: "boots".into(), ok: true, detail: "34 s with TCG".into(), seconds: 34.2 },
-            Case { name: "nginx <80>".into(), ok: false, detail: "\"no\" & ]]> \u{1b}[1m</testsuite>".into(), seconds: f64::NAN },
+            Case {
+                name: "nginx <80>".into(),
+                ok: false,
+                detail: "\"no\" & ]]> \u{1b}[1m</testsuite>".into(),
+                seconds: f64::NAN,
+            },
         ];
         let verdict = Verdict { ok: false, failures: vec!["nginx <80>".into()], cases, console_log: "x.log".into() };
         insta::assert_snapshot!(render(&[("bios-cd".into(), verdict)]).unwrap());
@@ -56,7 +61,8 @@ mod tests {
 
     #[test]
     fn a_verdict_without_a_failed_case_still_fails() {
-        let verdict = Verdict { ok: false, failures: vec!["lost".into()], cases: Vec::new(), console_log: "x.log".into() };
+        let verdict =
+            Verdict { ok: false, failures: vec!["lost".into()], cases: Vec::new(), console_log: "x.log".into() };
         let xml = render(&[("uefi-usb".into(), verdict)]).unwrap();
         assert!(xml.contains("failures=\"1\"") && xml.contains("message=\"lost\""), "{xml}");
     }

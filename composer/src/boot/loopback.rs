@@ -6,7 +6,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType
 
 use crate::{Error, Result};
 
-/// One netlink message, RTM_NEWLINK, as rtnetlink(7) has it: interface 1, which is always the loopback, gets IFF_UP.
+/// One netlink message, `RTM_NEWLINK`, as rtnetlink(7) has it: interface 1, which is always the loopback, gets `IFF_UP`.
 fn request() -> Vec<u8> {
     const NEWLINK: u16 = 16;
     const REQUEST_ACK: u16 = 1 | 4;
@@ -37,7 +37,8 @@ fn acknowledged(answer: &[u8]) -> Option<i32> {
 pub fn up() -> Result<()> {
     let failed = || Error::host("cannot bring up the loopback interface of the worker");
     let kind = SockType::Raw;
-    let link = socket(AddressFamily::Netlink, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute).map_err(|e| failed().because(&e))?;
+    let link = socket(AddressFamily::Netlink, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
+        .map_err(|e| failed().because(&e))?;
     send(link.as_raw_fd(), &request(), MsgFlags::empty()).map_err(|e| failed().because(&e))?;
     let mut answer = [0; 512];
     let length = recv(link.as_raw_fd(), &mut answer, MsgFlags::empty()).map_err(|e| failed().because(&e))?;

@@ -36,7 +36,7 @@ pub struct Machine {
 pub enum Console {
     /// To the terminal, with QEMU's monitor on Ctrl-A C.
     Terminal,
-    /// Into a file; a guest that resets ends the machine.
+    /// Into a file; a guest that resets stays stopped.
     File(PathBuf),
 }
 
@@ -113,7 +113,8 @@ impl Machine {
             Console::Terminal => args.add("-serial", "mon:stdio"),
             Console::File(path) => {
                 args.add("-serial", format!("file:{}", path.display()));
-                args.add("-no-reboot", "");
+                // A guest that resets is held, so that its screen can still be looked at.
+                args.add("-action", "reboot=shutdown,shutdown=pause");
             }
         }
         if let Some(path) = &self.report {
@@ -164,7 +165,14 @@ mod tests {
     }
 
     fn lines(machine: &Machine, accelerator: Accelerator) -> String {
-        machine.arguments(accelerator).join("\n").replace("\n-", "\n--").split("\n-").map(|l| l.replace('\n', " ")).collect::<Vec<_>>().join("\n")
+        machine
+            .arguments(accelerator)
+            .join("\n")
+            .replace("\n-", "\n--")
+            .split("\n-")
+            .map(|l| l.replace('\n', " "))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
@@ -179,9 +187,17 @@ mod tests {
 
     #[test]
     fn a_terminal_keeps_the_machine_through_a_reboot() {
-        let machine = Machine { console: Console::Terminal, report: None, credentials: Vec::new(), ..checked(Firmware::Uefi, Media::Cd) };
+        let machine = Machine {
+            console: Console::Terminal,
+            report: None,
+            credentials: Vec::new(),
+            ..checked(Firmware::Uefi, Media::Cd)
+        };
         let text = lines(&machine, Accelerator::Tcg);
-        assert!(text.contains("-serial mon:stdio") && !text.contains("-no-reboot") && !text.contains("virtserialport"), "{text}");
+        assert!(
+            text.contains("-serial mon:stdio") && !text.contains("-action") && !text.contains("virtserialport"),
+            "{text}"
+        );
         assert!(text.contains("OVMF_CODE_4M.fd") && !text.contains("smm=on"), "{text}");
     }
 }

@@ -9,6 +9,7 @@ pub mod check;
 pub mod console;
 pub mod interactive;
 pub mod iso9660;
+pub mod job;
 pub mod junit;
 pub mod loopback;
 pub mod machine;

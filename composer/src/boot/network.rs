@@ -1,5 +1,6 @@
 //! The guest's network: QEMU's user-mode network, shaped so that the profile's own addresses work in it.
 
+use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -50,13 +51,14 @@ impl Fixed {
     /// The subnet with the other ends that QEMU plays there: the gateway, and a name server that is none of the others.
     fn option(&self) -> String {
         let mask = u32::MAX << (32 - u32::from(self.prefix.clamp(1, 28)));
-        let net = self.address.to_bits() & mask;
-        let mut free = (1..).map(|i| Ipv4Addr::from_bits(net | i)).filter(|a| *a != self.address && Some(*a) != self.gateway);
+        let subnet = self.address.to_bits() & mask;
+        let mut free =
+            (1..).map(|i| Ipv4Addr::from_bits(subnet | i)).filter(|a| *a != self.address && Some(*a) != self.gateway);
         let mut next = || free.next().unwrap_or(self.address);
-        let inside = self.gateway.filter(|g| g.to_bits() & mask == net && *g != self.address);
+        let inside = self.gateway.filter(|g| g.to_bits() & mask == subnet && *g != self.address);
         let host = inside.unwrap_or_else(&mut next);
         let (dns, dhcp) = (next(), next());
-        format!(",net={}/{},host={host},dns={dns},dhcpstart={dhcp}", Ipv4Addr::from_bits(net), self.prefix)
+        format!(",net={}/{},host={host},dns={dns},dhcpstart={dhcp}", Ipv4Addr::from_bits(subnet), self.prefix)
     }
 }
 
@@ -70,7 +72,7 @@ impl Network {
             guest = fixed.address.to_string();
         }
         for forward in &self.forwards {
-            value += &format!(",hostfwd=tcp:127.0.0.1:{}-{guest}:{}", forward.host, forward.guest);
+            let _ = write!(value, ",hostfwd=tcp:127.0.0.1:{}-{guest}:{}", forward.host, forward.guest);
         }
         value
     }

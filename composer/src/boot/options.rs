@@ -7,19 +7,19 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::error::{IoContext, Result};
 use crate::store::Store;
 use crate::workshop::namespaces::{Scratch, Setup};
-use crate::Error;
 
 /// How long a check waits for its verdict: several times what a boot takes without hardware virtualisation.
-pub const TIMEOUT: Duration = Duration::from_secs(300);
+pub const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The firmware that starts the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Firmware {
-    /// SeaBIOS.
+    /// `SeaBIOS`.
     Bios,
     /// OVMF, Secure Boot off.
     Uefi,

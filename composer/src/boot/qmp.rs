@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(answer(r#"{"timestamp":{"seconds":1},"event":"STOP"}"#), None);
         assert_eq!(answer(r#"{"QMP":{"version":{}}}"#), None);
         assert_eq!(answer(r#"{"return":{"status":"running"}}"#), Some(Ok(json!({"status":"running"}))));
-        assert_eq!(answer(r#"{"error":{"class":"GenericError","desc":"no such device"}}"#), Some(Err("no such device".into())));
+        assert_eq!(
+            answer(r#"{"error":{"class":"GenericError","desc":"no such device"}}"#),
+            Some(Err("no such device".into()))
+        );
         assert_eq!(answer("junk"), None);
     }
 }

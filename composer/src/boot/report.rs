@@ -101,7 +101,7 @@ mod tests {
         let line = b"{\"verdict\":\"failed\",\"failures\":[\"nginx\",\"clock\"],\"checks\":[{\"name\":\"nginx\",\"ok\":false,\"detail\":\"x\\u001b[2J\"}]}\n";
         let report = from_port(line).unwrap().unwrap();
         assert_eq!(report.failures, ["clock"]);
-        assert_eq!(report.cases[0].detail, "x[2J");
+        assert_eq!(report.cases[0].detail, "x [2J");
     }
 
     #[test]

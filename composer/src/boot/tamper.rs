@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::check::{self, Case, Logs};
 use super::iso9660::{self, Extent, SECTOR};
+use super::job::{Goal, Outcome, WatchJob};
 use super::network::Network;
 use super::options::{Firmware, Options};
-use super::watch::{Goal, Outcome, WatchJob};
+use crate::Error;
 use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::Error;
 
 /// The kernel on the medium.
 const KERNEL: [&str; 2] = ["live", "vmlinuz"];
@@ -54,7 +54,7 @@ fn run(options: &Options, tools_root: &Path, store: &Store, progress: &Progress)
         goal: Goal::Refusal,
         probes: Vec::new(),
         credentials: Vec::new(),
-        timeout: options.timeout.min(Duration::from_secs(180)),
+        timeout: options.timeout.min(Duration::from_mins(3)),
         console_log: logs.worker(".log"),
         qemu_log: logs.worker(".qemu.log"),
         screenshot: (logs.worker(".png"), false),

@@ -5,7 +5,7 @@ use super::network::Forward;
 /// Whether the guest took a connection through `forward`; it may have closed it since.
 ///
 /// A row is `TCP[ESTABLISHED] 12 127.0.0.1 20000 10.0.2.15 80 0 0`: state, descriptor, the forward's host side, the
-/// guest's side, queues. The forward itself has a row too, in the state HOST_FORWARD.
+/// guest's side, queues. The forward itself has a row too, in the state `HOST_FORWARD`.
 pub fn taken(table: &str, forward: Forward) -> bool {
     table.lines().any(|row| {
         let words: Vec<&str> = row.split_whitespace().collect();

@@ -2,16 +2,15 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Stop};
 use super::check::Case;
-use super::console::Stage;
-use super::machine::{Accelerator, Machine};
-use super::probe::{Expect, Probe};
+use super::console::{Stage, clean};
+use super::job::{Goal, Outcome, REPORT, WatchJob, write_credentials};
+use super::machine::Accelerator;
+use super::probe::Expect;
 use super::report::{self, Report};
 use super::{loopback, machine};
 use crate::error::{IoContext, Result};
@@ -21,54 +20,8 @@ use crate::workshop::Voice;
 const STEP: Duration = Duration::from_millis(200);
 /// How long the report may come after the console's line.
 const GRACE: Duration = Duration::from_secs(5);
-/// Where the guest's report is taken.
-pub const REPORT: &str = "/work/report";
-
-/// A boot to judge.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct WatchJob {
-    pub machine: Machine,
-    pub goal: Goal,
-    pub probes: Vec<Probe>,
-    pub credentials: Vec<Credential>,
-    pub timeout: Duration,
-    pub console_log: PathBuf,
-    pub qemu_log: PathBuf,
-    /// Where a picture of the screen goes: always, or after a failure.
-    pub screenshot: (PathBuf, bool),
-}
-
-/// A systemd credential.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Credential {
-    pub name: String,
-    pub base64: String,
-}
-
-/// What the boot is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Goal {
-    /// The guest's verdict.
-    Verdict,
-    /// That the boot loader refuses the kernel.
-    Refusal,
-}
-
-/// What was seen.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Outcome {
-    pub accelerator: Accelerator,
-    /// Seconds from power-on to the end of the goal.
-    pub seconds: f64,
-    /// What the guest found.
-    pub report: Option<Report>,
-    /// Why there is no report, or why the goal was missed.
-    pub fault: Option<String>,
-    pub probes: Vec<Case>,
-    /// The console's last lines.
-    pub tail: Vec<String>,
-    pub screenshot: bool,
-}
+/// With KVM, firmware and boot loader speak within a few seconds.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Does the job inside the worker.
 pub fn watch(job: &WatchJob) -> Result<Outcome> {
@@ -82,15 +35,6 @@ pub fn watch(job: &WatchJob) -> Result<Outcome> {
     }
     let outcome = Watch::start(job, Accelerator::Tcg)?.run()?;
     outcome.ok_or_else(|| crate::Error::internal("QEMU stopped the guest for an error of its own"))
-}
-
-/// Writes each credential as the SMBIOS string that systemd looks for: through a file, so that `ps` does not show it.
-pub fn write_credentials(credentials: &[Credential], paths: &[PathBuf]) -> Result<()> {
-    for (credential, path) in credentials.iter().zip(paths) {
-        let text = format!("io.systemd.credential.binary:{}={}", credential.name, credential.base64);
-        fs::write(path, text).at("write", path)?;
-    }
-    Ok(())
 }
 
 struct Watch<'a> {
@@ -157,10 +101,26 @@ impl<'a> Watch<'a> {
         if let Some(stop) = stop {
             return Ok(Some(self.stop(stop)));
         }
+        if let Some(end) = self.hangs() {
+            return Ok(Some(end));
+        }
         if self.attempt.elapsed() > self.job.timeout {
             return Ok(Some(End::Fault(format!("no verdict within {} s", self.job.timeout.as_secs()))));
         }
         Ok(None)
+    }
+
+    /// A guest that says nothing under KVM hangs there: nested virtualisation does that. Without KVM it is the firmware
+    /// that has nothing to boot, which a BIOS says on the screen only.
+    fn hangs(&self) -> Option<End> {
+        if self.attempt.console.stage > Stage::Silent {
+            return None;
+        }
+        let nothing = || End::Fault("nothing on the serial console: the firmware found nothing to boot".into());
+        match self.accelerator {
+            Accelerator::Kvm => (self.attempt.elapsed() > SILENCE).then_some(End::Again),
+            Accelerator::Tcg => (self.attempt.elapsed() > SILENCE * 3).then(nothing),
+        }
     }
 
     /// A milestone is told once.
@@ -195,7 +155,7 @@ impl<'a> Watch<'a> {
     }
 
     fn verdict(&mut self) -> Result<Option<End>> {
-        if let Some(report) = self.port()? {
+        if let Some(report) = port()? {
             return Ok(Some(match report {
                 Ok(report) => End::Reached(Some(report)),
                 Err(fault) => End::Fault(fault),
@@ -209,24 +169,13 @@ impl<'a> Watch<'a> {
         Ok(console.fault.clone().map(End::Fault))
     }
 
-    fn port(&self) -> Result<Option<Result<Report, String>>> {
-        let path = Path::new(REPORT);
-        let Ok(file) = fs::File::open(path) else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(report::LIMIT).read_to_end(&mut bytes).at("read", path)?;
-        if bytes.len() as u64 == report::LIMIT && !bytes.contains(&b'\n') {
-            return Ok(Some(Err("the guest's report has no end".into())));
-        }
-        Ok(report::from_port(&bytes))
-    }
-
     fn stop(&self, stop: Stop) -> End {
         let silent = self.attempt.console.stage == Stage::Silent;
         match stop {
             Stop::Accelerator => End::Again,
             Stop::Ended if silent && self.accelerator == Accelerator::Kvm => End::Again,
-            Stop::Ended if silent => End::Fault(format!("{} ended before the guest said anything", machine::PROGRAM)),
-            Stop::Ended => End::Fault("the guest reset or switched off before its verdict".into()),
+            Stop::Ended => End::Fault(format!("{} failed: {}", machine::PROGRAM, last_line(&self.job.qemu_log))),
+            Stop::Off => End::Fault("the guest reset or switched off before its verdict".into()),
         }
     }
 
@@ -241,4 +190,22 @@ impl<'a> Watch<'a> {
         }
         Ok(cases)
     }
+}
+
+/// The guest's report, once it is whole.
+fn port() -> Result<Option<Result<Report, String>>> {
+    let path = Path::new(REPORT);
+    let Ok(file) = fs::File::open(path) else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(report::LIMIT).read_to_end(&mut bytes).at("read", path)?;
+    if bytes.len() as u64 == report::LIMIT && !bytes.contains(&b'\n') {
+        return Ok(Some(Err("the guest's report has no end".into())));
+    }
+    Ok(report::from_port(&bytes))
+}
+
+/// QEMU's last words.
+fn last_line(log: &Path) -> String {
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    text.lines().last().map_or_else(|| "it gave no reason".into(), clean)
 }

@@ -12,7 +12,7 @@ use crate::{Error, boot, image};
 pub enum Job {
     System(SystemJob),
     Medium(image::MediumJob),
-    Watch(Box<boot::watch::WatchJob>),
+    Watch(Box<boot::job::WatchJob>),
     Terminal(Box<boot::interactive::TerminalJob>),
 }
 
