@@ -10,7 +10,7 @@ pub const MODULE: &str = "borg";
 
 /// Kernel parameters of every entry. `panic` reboots instead of offering an initramfs shell.
 pub fn cmdline(spec: &ImageSpec) -> String {
-    let mut words = vec!["boot=live".to_owned(), format!("module={MODULE}"), "noeject".into(), "panic=30".into()];
+    let mut words = vec!["boot=live".to_owned(), format!("module={MODULE}"), "noeject".into(), "panic=30".into(), "loglevel=5".into()];
     words.extend(spec.kernel.cmdline.iter().cloned());
     words.join(" ")
 }
