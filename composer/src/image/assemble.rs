@@ -39,11 +39,18 @@ pub struct Place {
 
 impl Assembly<'_> {
     /// Has `make` make the files layer and the ISO, unless they are there already.
-    pub fn realise(&self, place: &Place, store: &Store, progress: &Progress, make: impl FnOnce(&MediumJob) -> Result<Medium>) -> Result<Medium> {
+    pub fn realise(
+        &self,
+        place: &Place,
+        store: &Store,
+        progress: &Progress,
+        make: impl FnOnce(&MediumJob) -> Result<Medium>,
+    ) -> Result<Medium> {
         let inputs = self.files_inputs();
         let key = inputs.key().to_string();
         let found: Option<LayerFile> = store.record("layers", &key)?;
-        let found = found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
+        let found =
+            found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
         let name = format!("{}-files", self.spec.profile);
         let text = match &found {
             Some(_) => "reused".to_owned(),
@@ -51,7 +58,14 @@ impl Assembly<'_> {
         };
         progress.say("layer", &format!("files {text}"));
         let job = self.job(found.as_ref());
-        let media_key = Digest::of_value(&(&job.epoch, &key, &job.lower.iter().map(|l| l.digest).collect::<Vec<_>>(), &job.boot, &job.label, &job.grub_cfg));
+        let media_key = Digest::of_value(&(
+            &job.epoch,
+            &key,
+            &job.lower.iter().map(|l| l.digest).collect::<Vec<_>>(),
+            &job.boot,
+            &job.label,
+            &job.grub_cfg,
+        ));
         if let (true, Some(medium)) = (found.is_some(), self.unchanged(place, store, &media_key)?) {
             progress.say("iso", "nothing changed");
             return Ok(medium);
@@ -98,7 +112,8 @@ impl Assembly<'_> {
         if file.metadata().at("read", &place.iso)?.len() != medium.size {
             return Ok(None);
         }
-        let digest = Digest::of_reader(file).map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
+        let digest = Digest::of_reader(file)
+            .map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
         Ok((digest == medium.iso).then_some(medium))
     }
 }
