@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::live_build::LiveBuildJob;
 use crate::engine::{self, SystemJob};
 use crate::error::Result;
 use crate::{Error, boot, image};
@@ -12,6 +13,7 @@ use crate::{Error, boot, image};
 pub enum Job {
     System(SystemJob),
     Medium(image::MediumJob),
+    LiveBuild(Box<LiveBuildJob>),
     Watch(Box<boot::job::WatchJob>),
     Terminal(Box<boot::interactive::TerminalJob>),
 }
@@ -22,6 +24,7 @@ pub fn work(job: Value) -> Result<Value> {
     let done = match job {
         Job::System(job) => serde_json::to_value(engine::native::build(&job)?),
         Job::Medium(job) => serde_json::to_value(image::medium::make(&job)?),
+        Job::LiveBuild(job) => serde_json::to_value(engine::live_build::build(&job)?),
         Job::Watch(job) => serde_json::to_value(boot::watch::watch(&job)?),
         Job::Terminal(job) => serde_json::to_value(boot::interactive::serve(&job)?),
     };
