@@ -47,8 +47,15 @@ pub static TOOLS: &[&str] = &[
     "qemu-system-x86",
     "qemu-utils",
     "seabios",
-    // live-build
+    // live-build, and what it installs into its chroot for a while
     "debootstrap",
+    "apt-utils",
+    "dctrl-tools",
+    "fonts-dejavu-core",
+    "grub-efi-amd64-bin",
+    "grub-efi-ia32-bin",
+    "isolinux",
+    "librsvg2-bin",
     "live-build",
     "rsync",
     "wget",

@@ -7,10 +7,13 @@ use jiff::Timestamp;
 
 use crate::archive::{self, Sources};
 use crate::cli::args::{Build, Engine, Global};
+use crate::cli::live_build;
 use crate::cli::lock::{self, Strictness};
 use crate::cli::project::{Project, open_store};
+use crate::cli::render::with_runtime;
 use crate::cli::workbench::{Log, Supply, Workbench};
 use crate::cli::worker::Job;
+use crate::engine::live_build::LiveBuilt;
 use crate::engine::system::{Plan, System};
 use crate::error::{IoContext, Result};
 use crate::image::assemble::{self, Assembly};
@@ -92,7 +95,7 @@ impl Run<'_> {
         )?;
         let tree = render::config_tree(self.project.spec(), Some(self.lock), &self.project.assets)?;
         if self.args.engine == Engine::LiveBuild {
-            return self.with_live_build(&tree, tag, log);
+            return self.with_live_build(tree, tag, log);
         }
         let bench = self.bench(&["build"])?;
         let system = self.system(&tree, &bench, log)?;
@@ -206,9 +209,16 @@ impl Run<'_> {
     }
 
     fn publish(&self, tag: &str, system: &System, outputs: &Outputs) -> Result<PathBuf> {
-        let spec = self.project.spec();
-        let iso = self.args.out.join(format!("{tag}.iso"));
-        let manifest = Manifest::new(spec, self.lock, system, outputs);
+        let iso = self.describe(tag, &system.boot.version, outputs)?;
+        if !self.args.fast && !self.args.locked {
+            self.remember(system, outputs)?;
+        }
+        Ok(iso)
+    }
+
+    /// Writes what lies beside the ISO.
+    fn describe(&self, tag: &str, kernel: &str, outputs: &Outputs) -> Result<PathBuf> {
+        let manifest = Manifest::new(self.project.spec(), self.lock, kernel, outputs);
         let mut json = serde_json::to_vec_pretty(&manifest)
             .map_err(|e| Error::internal("cannot write the manifest").because(&e))?;
         json.push(b'\n');
@@ -217,13 +227,10 @@ impl Run<'_> {
             &self.args.out.join(format!("{tag}.sha256")),
             format!("{}  {tag}.iso\n", outputs.iso.sha256).as_bytes(),
         )?;
-        if !self.args.fast && !self.args.locked {
-            self.remember(system, outputs)?;
-        }
         self.project
             .progress
             .say("iso", &format!("{:.0} MB, sha256 {}", outputs.iso.size as f64 / 1e6, outputs.iso.sha256));
-        Ok(iso)
+        Ok(self.args.out.join(format!("{tag}.iso")))
     }
 
     /// Writes outputs, and the users and groups that packages made, into the lock.
@@ -237,8 +244,31 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn with_live_build(&self, tree: &Tree, _tag: &str, _log: &Log) -> Result<PathBuf> {
-        let _ = tree;
-        Err(Error::internal("the live-build engine is not there yet"))
+    /// The same tree through Debian's live-build. Its ISO is another one each time, so the lock remembers nothing of it.
+    fn with_live_build(&self, tree: Tree, tag: &str, log: &Log) -> Result<PathBuf> {
+        let bench = self.bench(&live_build::GROUPS)?;
+        std::fs::create_dir_all(&self.args.out).at("create", &self.args.out)?;
+        let out = self.args.out.canonicalize().at("open", &self.args.out)?;
+        let name = format!(".{tag}.iso.partial");
+        let tree = with_runtime(tree, self.lock, self.store)?;
+        let job = live_build::job(
+            self.project.spec(),
+            self.lock,
+            tree,
+            self.args.fast,
+            log.inside.clone(),
+            Path::new(OUT).join(&name),
+        );
+        let partial = out.join(name);
+        let scratch = 3_000_000_000 + 20 * self.deb_bytes();
+        let built: Result<LiveBuilt> =
+            bench.run(&Job::LiveBuild(Box::new(job)), scratch, vec![(out.clone(), OUT.into(), true)]);
+        let checked = built.and_then(|built| live_build::same_packages(self.lock, &built).map(|()| built));
+        let built = checked.inspect_err(|_| {
+            let _ = std::fs::remove_file(&partial);
+        })?;
+        let iso = out.join(format!("{tag}.iso"));
+        std::fs::rename(&partial, &iso).at("create", &iso)?;
+        self.describe(tag, &built.version, &live_build::outputs(&built))
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod clean;
 mod docs;
 mod doctor;
+mod live_build;
 mod lock;
 mod project;
 mod render;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::live_build::LiveBuildJob;
 use crate::engine::{self, SystemJob};
 use crate::error::Result;
 use crate::store::Store;
@@ -13,6 +14,7 @@ use crate::{Error, boot, image};
 pub enum Job {
     System(SystemJob),
     Medium(image::MediumJob),
+    LiveBuild(Box<LiveBuildJob>),
     Watch(Box<boot::job::WatchJob>),
     Terminal(Box<boot::interactive::TerminalJob>),
 }
@@ -24,6 +26,7 @@ pub fn work(job: Value, store: &Store) -> Result<Value> {
     let done = match job {
         Job::System(job) => serde_json::to_value(engine::native::build(&job, store)?),
         Job::Medium(job) => serde_json::to_value(image::medium::make(&job, store)?),
+        Job::LiveBuild(job) => serde_json::to_value(engine::live_build::build(&job, store)?),
         Job::Watch(job) => serde_json::to_value(boot::watch::watch(&job)?),
         Job::Terminal(job) => serde_json::to_value(boot::interactive::serve(&job)?),
     };

@@ -3,6 +3,7 @@
 pub mod files;
 pub mod job;
 pub mod keys;
+pub mod live_build;
 pub mod native;
 pub mod system;
 

@@ -80,9 +80,9 @@ pub fn differences(expected: &Outputs, found: &Outputs) -> Vec<String> {
 }
 
 impl Manifest {
-    pub fn new(spec: &ImageSpec, lock: &Lock, system: &System, outputs: &Outputs) -> Self {
-        let version = &system.boot.version;
-        let artefact = |sha256| Artefact { version: version.clone(), sha256 };
+    /// `version` is the kernel's, as `uname -r` prints it.
+    pub fn new(spec: &ImageSpec, lock: &Lock, version: &str, outputs: &Outputs) -> Self {
+        let artefact = |sha256| Artefact { version: version.to_owned(), sha256 };
         let package = |p: &crate::lock::types::LockedPackage| Package {
             name: p.name.clone(),
             version: p.version.clone(),

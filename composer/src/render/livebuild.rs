@@ -69,6 +69,7 @@ mod tests {
     use crate::tree::Content;
 
     fn package(name: &str, version: &str, archive: &str) -> LockedPackage {
+        group: None,
         LockedPackage {
             name: name.into(),
             version: version.into(),

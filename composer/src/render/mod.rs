@@ -8,6 +8,7 @@ mod context;
 mod image;
 mod livebuild;
 pub mod locale;
+pub mod menu;
 pub mod parts;
 pub mod quote;
 mod template;
@@ -24,7 +25,7 @@ use crate::assets::Assets;
 use crate::error::Result;
 use crate::lock::types::Lock;
 use crate::spec::ImageSpec;
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 
 /// Where live-build takes the image's files from.
 pub(crate) const INCLUDES: &str = "config/includes.chroot_after_packages";
@@ -39,5 +40,7 @@ pub fn config_tree(spec: &ImageSpec, lock: Option<&Lock>, assets: &Assets) -> Re
     let mut tree = image::files(spec, assets, &templates)?;
     let context = context::Context::new(spec, lock, &tree.below(INCLUDES))?;
     livebuild::add(&mut tree, &context, assets, &templates)?;
+    let menu = menu::grub_cfg(spec, assets, menu::LIVE_BUILD)?;
+    tree.insert("config/bootloaders/grub-pc/grub.cfg", Node::file(menu));
     Ok(tree)
 }

@@ -128,8 +128,8 @@ fn resolve_packages(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Re
 
 fn resolve_tools(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {
     let prior = Prior::new(request.prior.map(|l| l.tools.as_slice()), request.update);
-    let archive = tools_archive(&request.spec.archives).map_or(TOOLS_ARCHIVE, |a| a.name.as_str());
-    let mut texts = all.only(|name| name == archive);
+    let archives = tools_archives(&request.spec.archives);
+    let mut texts = all.only(|name| if archives.is_empty() { name == TOOLS_ARCHIVE } else { archives.contains(&name) });
     let kept = prior.kept(&texts, store);
     for (archive, text) in &kept {
         texts.add(archive, text);
@@ -155,6 +155,16 @@ pub fn tools_spec() -> ArchiveSpec {
         components: vec!["main".to_owned()],
         uri: "http://deb.debian.org/debian".to_owned(),
     }
+}
+
+/// The target's own archives that tools may come from. Its updates are among them, so that live-build can install tools
+/// beside the target's packages for a while.
+fn tools_archives(archives: &[ArchiveSpec]) -> Vec<&str> {
+    if tools_archive(archives).is_none() {
+        return Vec::new();
+    }
+    let ours = |a: &&ArchiveSpec| !matches!(a.kind, ArchiveKind::Extra { .. }) && a.suite.starts_with(TOOLS_SUITE);
+    archives.iter().filter(ours).map(|a| a.name.as_str()).collect()
 }
 
 fn tools_archive(archives: &[ArchiveSpec]) -> Option<&ArchiveSpec> {
