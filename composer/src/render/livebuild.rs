@@ -69,8 +69,8 @@ mod tests {
     use crate::tree::Content;
 
     fn package(name: &str, version: &str, archive: &str) -> LockedPackage {
-        group: None,
         LockedPackage {
+            group: None,
             name: name.into(),
             version: version.into(),
             architecture: "amd64".into(),
