@@ -18,7 +18,8 @@ pub enum Job {
 
 /// Does a job inside the worker.
 pub fn work(job: Value) -> Result<Value> {
-    let job: Job = serde_json::from_value(job).map_err(|e| Error::internal("the worker got a job it does not know").because(&e))?;
+    let job: Job = serde_json::from_value(job)
+        .map_err(|e| Error::internal("the worker got a job it does not know").because(&e))?;
     let done = match job {
         Job::System(job) => serde_json::to_value(engine::native::build(&job)?),
         Job::Medium(job) => serde_json::to_value(image::medium::make(&job)?),

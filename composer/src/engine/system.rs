@@ -1,5 +1,7 @@
 //! Planning the system layers: what is reused, what is made, and why.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: looks into the store")]
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -64,14 +66,21 @@ pub struct System {
 
 impl Plan<'_> {
     /// Finds the layers in the store, or has `make` make what is missing; says which were reused and why others were not.
-    pub fn realise(&self, store: &Store, progress: &Progress, log: &std::path::Path, make: impl FnOnce(&SystemJob) -> Result<Built>) -> Result<System> {
+    pub fn realise(
+        &self,
+        store: &Store,
+        progress: &Progress,
+        log: &std::path::Path,
+        make: impl FnOnce(&SystemJob) -> Result<Built>,
+    ) -> Result<System> {
         let base_inputs = self.base_inputs();
         let usable = |record: &LayerRecord| layer_is_there(record, store) && self.has_locked_ids(record);
         let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, usable)?;
         let packages_inputs = self.packages_inputs(&base_inputs.key());
         let packages: Option<LayerRecord> = self.look_up(store, progress, "packages", &packages_inputs, usable)?;
         let initrd_inputs = self.initrd_inputs(&packages_inputs.key());
-        let boot: Option<BootRecord> = self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store))?;
+        let boot: Option<BootRecord> =
+            self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store))?;
         if let (Some(base), Some(packages), Some(boot)) = (&base, &packages, &boot) {
             return Ok(System { base: base.clone(), packages: packages.clone(), boot: boot.clone() });
         }
@@ -93,7 +102,14 @@ impl Plan<'_> {
         })
     }
 
-    fn look_up<T: DeserializeOwned>(&self, store: &Store, progress: &Progress, layer: &str, inputs: &Inputs, usable: impl Fn(&T) -> bool) -> Result<Option<T>> {
+    fn look_up<T: DeserializeOwned>(
+        &self,
+        store: &Store,
+        progress: &Progress,
+        layer: &str,
+        inputs: &Inputs,
+        usable: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>> {
         let found: Option<T> = store.record("layers", &inputs.key().to_string())?;
         let found = found.filter(usable);
         let text = if found.is_some() {
@@ -163,7 +179,11 @@ impl Plan<'_> {
     }
 
     fn packages_input(&self) -> PackagesInput {
-        PackagesInput { debs: self.debs(PackageLayer::Packages), units: self.units.clone(), commands: self.commands.to_vec() }
+        PackagesInput {
+            debs: self.debs(PackageLayer::Packages),
+            units: self.units.clone(),
+            commands: self.commands.to_vec(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Deciding what of the medium is made anew, and moving it to its place.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: puts the finished image in place")]
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -39,11 +41,18 @@ pub struct Place {
 
 impl Assembly<'_> {
     /// Has `make` make the files layer and the ISO, unless they are there already.
-    pub fn realise(&self, place: &Place, store: &Store, progress: &Progress, make: impl FnOnce(&MediumJob) -> Result<Medium>) -> Result<Medium> {
+    pub fn realise(
+        &self,
+        place: &Place,
+        store: &Store,
+        progress: &Progress,
+        make: impl FnOnce(&MediumJob) -> Result<Medium>,
+    ) -> Result<Medium> {
         let inputs = self.files_inputs();
         let key = inputs.key().to_string();
         let found: Option<LayerFile> = store.record("layers", &key)?;
-        let found = found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
+        let found =
+            found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
         let name = format!("{}-files", self.spec.profile);
         let text = match &found {
             Some(_) => "reused".to_owned(),
@@ -51,8 +60,15 @@ impl Assembly<'_> {
         };
         progress.say("layer", &format!("files {text}"));
         let job = self.job(found.as_ref());
-        let media_key = Digest::of_value(&(&job.epoch, &key, &job.lower.iter().map(|l| l.digest).collect::<Vec<_>>(), &job.boot, &job.label, &job.grub_cfg));
-        if let (true, Some(medium)) = (found.is_some(), self.unchanged(place, store, &media_key)?) {
+        let media_key = Digest::of_value(&(
+            &job.epoch,
+            &key,
+            &job.lower.iter().map(|l| l.digest).collect::<Vec<_>>(),
+            &job.boot,
+            &job.label,
+            &job.grub_cfg,
+        ));
+        if let (true, Some(medium)) = (found.is_some(), Self::unchanged(place, store, &media_key)?) {
             progress.say("iso", "nothing changed");
             return Ok(medium);
         }
@@ -92,13 +108,14 @@ impl Assembly<'_> {
     }
 
     /// The medium of this key, if the ISO in its place is the very one: not removed, cut or altered.
-    fn unchanged(&self, place: &Place, store: &Store, key: &Digest) -> Result<Option<Medium>> {
+    fn unchanged(place: &Place, store: &Store, key: &Digest) -> Result<Option<Medium>> {
         let Some(medium) = store.record::<Medium>("media", &key.to_string())? else { return Ok(None) };
         let Ok(file) = fs::File::open(&place.iso) else { return Ok(None) };
         if file.metadata().at("read", &place.iso)?.len() != medium.size {
             return Ok(None);
         }
-        let digest = Digest::of_reader(file).map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
+        let digest = Digest::of_reader(file)
+            .map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
         Ok((digest == medium.iso).then_some(medium))
     }
 }

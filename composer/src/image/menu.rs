@@ -10,7 +10,13 @@ pub const MODULE: &str = "borg";
 
 /// Kernel parameters of every entry. `panic` reboots instead of offering an initramfs shell.
 pub fn cmdline(spec: &ImageSpec) -> String {
-    let mut words = vec!["boot=live".to_owned(), format!("module={MODULE}"), "noeject".into(), "panic=30".into(), "loglevel=5".into()];
+    let mut words = vec![
+        "boot=live".to_owned(),
+        format!("module={MODULE}"),
+        "noeject".into(),
+        "panic=30".into(),
+        "loglevel=5".into(),
+    ];
     words.extend(spec.kernel.cmdline.iter().cloned());
     words.join(" ")
 }
@@ -18,13 +24,17 @@ pub fn cmdline(spec: &ImageSpec) -> String {
 /// Renders `iso/grub.cfg.j2`.
 pub fn grub_cfg(spec: &ImageSpec, assets: &Assets) -> Result<String> {
     let name = "iso/grub.cfg.j2";
-    let source = assets.get(name).and_then(|b| std::str::from_utf8(b).ok()).ok_or_else(|| Error::internal(format!("the asset {name} is missing")))?;
+    let source = assets
+        .get(name)
+        .and_then(|b| std::str::from_utf8(b).ok())
+        .ok_or_else(|| Error::internal(format!("the asset {name} is missing")))?;
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     env.add_filter("grub", quote_words);
     env.add_filter("grub_title", quote);
     let context = minijinja::context! { title => title(spec), cmdline => cmdline(spec) };
-    env.render_named_str(name, source, context).map_err(|e| Error::new(Kind::Internal, format!("cannot render {name}")).because(&e))
+    env.render_named_str(name, source, context)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot render {name}")).because(&e))
 }
 
 /// The title in the menu.

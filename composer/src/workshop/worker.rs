@@ -1,5 +1,7 @@
 //! Starting a worker and talking with it: a job goes in as JSON, lines and one result come back.
 
+#![allow(clippy::disallowed_types, reason = "starts the worker")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,7 +62,8 @@ impl Worker<'_> {
         let _registered = crate::interrupt::Registered::new(child.id());
         let result = self.listen(&mut child);
         let status = child.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
-        let value = result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
+        let value =
+            result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
         serde_json::from_value(value).map_err(|e| broken(&e))
     }
 
@@ -71,7 +74,9 @@ impl Worker<'_> {
             match serde_json::from_str(&line) {
                 Ok(Message::Say(what, text)) => self.progress.say(&what, &text),
                 Ok(Message::Done(value)) => result = Some(Ok(value)),
-                Ok(Message::Failed { kind, message, causes, help }) => result = Some(Err(failed(kind, message, causes, help))),
+                Ok(Message::Failed { kind, message, causes, help }) => {
+                    result = Some(Err(failed(kind, message, causes, help)));
+                }
                 Err(_) => {}
             }
         }

@@ -82,7 +82,6 @@ mod tests {
         assert_eq!(running_jobs("No jobs running.\n"), [""; 0]);
     }
 
-
     #[test]
     fn failed_units_are_named() {
         let listing = "nginx.service loaded failed failed A high performance web server\n";

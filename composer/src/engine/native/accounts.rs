@@ -19,7 +19,8 @@ const POOLS: &str = "run/borg-ids";
 
 /// The locked numbers of those names that `natural` has, if any of them came out differently.
 pub fn to_keep(locked: &Ids, natural: &Ids) -> Option<Ids> {
-    let differs = |locked: &std::collections::BTreeMap<String, u32>, natural: &std::collections::BTreeMap<String, u32>| {
+    let differs = |locked: &std::collections::BTreeMap<String, u32>,
+                   natural: &std::collections::BTreeMap<String, u32>| {
         natural.iter().any(|(name, id)| locked.get(name).is_some_and(|kept| kept != id))
     };
     if !differs(&locked.users, &natural.users) && !differs(&locked.groups, &natural.groups) {

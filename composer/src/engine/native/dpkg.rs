@@ -73,7 +73,8 @@ fn dpkg(target: &Target) -> crate::workshop::Run {
 
 fn name_package(error: Error, deed: &str) -> Error {
     let named = error.causes().iter().find_map(|text| {
-        text.lines().find_map(|l| l.strip_prefix("dpkg: error processing ").map(|rest| rest.trim_end_matches(':').to_owned()))
+        text.lines()
+            .find_map(|l| l.strip_prefix("dpkg: error processing ").map(|rest| rest.trim_end_matches(':').to_owned()))
     });
     let message = match named {
         Some(package) => format!("cannot {deed} {package}"),

@@ -1,6 +1,8 @@
 //! The native engine's work, done inside a worker: dpkg unpacks and configures on a scratch file system, and layers are
 //! packed straight from there.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: works in an unpacked system")]
+
 mod accounts;
 mod clean;
 mod dpkg;
@@ -68,19 +70,26 @@ impl Context<'_> {
     fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<Facts> {
         Voice.say("base", &format!("{} packages", input.essential.len() + input.others.len()));
         let all: Vec<_> = input.essential.iter().chain(&input.others).collect();
-        self.keeping_ids(|ids| {
-            fs::create_dir_all(folder).at("create", folder)?;
-            dpkg::bootstrap(folder, &input.essential, self.store)?;
-            let target = Target::enter(folder, self.job)?;
-            dpkg::install(&target, &all, ids, self.store)?;
-            target.leave()?;
-            clean::clean(folder)?;
-            facts::gather(folder)
-        }, || fs::remove_dir_all(folder).at("remove", folder))
+        self.keeping_ids(
+            |ids| {
+                fs::create_dir_all(folder).at("create", folder)?;
+                dpkg::bootstrap(folder, &input.essential, self.store)?;
+                let target = Target::enter(folder, self.job)?;
+                dpkg::install(&target, &all, ids, self.store)?;
+                target.leave()?;
+                clean::clean(folder)?;
+                facts::gather(folder)
+            },
+            || fs::remove_dir_all(folder).at("remove", folder),
+        )
     }
 
     /// Makes a layer, and if its users' or groups' numbers are not the lock's, once more with those.
-    fn keeping_ids(&self, make: impl Fn(Option<&Ids>) -> Result<Facts>, undo: impl FnOnce() -> Result<()>) -> Result<Facts> {
+    fn keeping_ids(
+        &self,
+        make: impl Fn(Option<&Ids>) -> Result<Facts>,
+        undo: impl FnOnce() -> Result<()>,
+    ) -> Result<Facts> {
         let facts = make(None)?;
         let Some(ids) = accounts::to_keep(&self.job.ids, &facts.accounts.ids()) else { return Ok(facts) };
         Voice.say("ids", "once more, with the lock's numbers of system users");
@@ -98,13 +107,16 @@ impl Context<'_> {
 
     fn make_packages(&self, input: &PackagesInput, base: &Path, upper: &Path) -> Result<Facts> {
         Voice.say("packages", &format!("{} packages", input.debs.len()));
-        self.keeping_ids(|ids| {
-            let merged = overlay("packages", &[base.to_owned()], upper)?;
-            self.fill_packages(input, &merged, ids)?;
-            let facts = facts::gather(&merged)?;
-            namespaces::detach(&merged)?;
-            Ok(facts)
-        }, || fs::remove_dir_all(upper).at("remove", upper))
+        self.keeping_ids(
+            |ids| {
+                let merged = overlay("packages", &[base.to_owned()], upper)?;
+                self.fill_packages(input, &merged, ids)?;
+                let facts = facts::gather(&merged)?;
+                namespaces::detach(&merged)?;
+                Ok(facts)
+            },
+            || fs::remove_dir_all(upper).at("remove", upper),
+        )
     }
 
     fn fill_packages(&self, input: &PackagesInput, merged: &Path, ids: Option<&Ids>) -> Result<()> {
@@ -132,7 +144,8 @@ impl Context<'_> {
     }
 
     fn squash(&self, folder: &Path, facts: Facts) -> Result<LayerRecord> {
-        let (digest, size) = squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
+        let (digest, size) =
+            squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
         Ok(LayerRecord { digest, size, facts })
     }
 
