@@ -1,5 +1,7 @@
 //! Booting for a person: the serial console on the terminal.
 
+#![allow(clippy::disallowed_types, reason = "looks for free ports on the host's loopback")]
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Starting a worker and talking with it: a job goes in as JSON, lines and one result come back.
 
+#![allow(clippy::disallowed_types, reason = "starts the worker")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -75,7 +77,7 @@ impl Worker<'_> {
                 Ok(Message::Say(what, text)) => self.progress.say(&what, &text),
                 Ok(Message::Done(value)) => result = Some(Ok(value)),
                 Ok(Message::Failed { kind, message, causes, help }) => {
-                    result = Some(Err(failed(kind, message, causes, help)))
+                    result = Some(Err(failed(kind, message, causes, help)));
                 }
                 Err(_) => {}
             }

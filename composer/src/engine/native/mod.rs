@@ -1,6 +1,8 @@
 //! The native engine's work, done inside a worker: dpkg unpacks and configures on a scratch file system, and layers are
 //! packed straight from there.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: works in an unpacked system")]
+
 mod accounts;
 mod clean;
 mod dpkg;
