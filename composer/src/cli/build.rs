@@ -73,6 +73,13 @@ pub fn default_tag(profile: &str, epoch: u64) -> String {
     format!("borgos-{profile}-{}", time.strftime("%Y%m%d"))
 }
 
+/// The five largest packages, with their sizes.
+fn largest(lock: &Lock) -> Vec<String> {
+    let mut packages: Vec<_> = lock.packages.iter().collect();
+    packages.sort_by_key(|p| std::cmp::Reverse(p.size));
+    packages.iter().take(5).map(|p| format!("{} ({} MB)", p.name, p.size / 1_000_000)).collect()
+}
+
 struct Run<'a> {
     args: &'a Build,
     project: &'a Project,
@@ -180,6 +187,7 @@ impl Run<'_> {
             system,
             files: &files,
             compression: self.compression(),
+            largest: largest(self.lock),
             epoch: self.lock.epoch,
             grub_cfg: crate::image::menu::grub_cfg(spec, &self.project.assets)?,
             log: log.inside.clone(),

@@ -24,6 +24,7 @@ pub struct Assembly<'a> {
     /// The files layer's content, placed.
     pub files: &'a Tree,
     pub compression: Compression,
+    pub largest: Vec<String>,
     pub epoch: u64,
     pub grub_cfg: String,
     /// Seen from inside a worker.
@@ -89,6 +90,7 @@ impl Assembly<'_> {
             log: self.log.clone(),
             label: self.spec.image.label.clone(),
             size_limit: self.spec.image.size_limit,
+            largest: self.largest.clone(),
             lower: vec![self.system.base.clone(), self.system.packages.clone()],
             files: files.map_or_else(|| FilesLayer::Make(self.files.clone()), |layer| FilesLayer::Reuse(layer.digest)),
             boot: self.system.boot.clone(),

@@ -27,6 +27,8 @@ pub struct MediumJob {
     pub label: String,
     /// Bytes that the ISO may have.
     pub size_limit: u64,
+    /// The largest packages, for the error that says so when the limit is passed.
+    pub largest: Vec<String>,
     /// Base and packages, bottom first.
     pub lower: Vec<LayerRecord>,
     pub files: FilesLayer,
@@ -73,7 +75,7 @@ pub fn make(job: &MediumJob, store: &Store) -> Result<Medium> {
     };
     let layers: Vec<Digest> = job.lower.iter().map(|l| l.digest).chain([files]).collect();
     let stage = Stage::prepare(job, &layers, store)?;
-    stage.check_size(job.size_limit)?;
+    stage.check_size(job)?;
     Voice.say("iso", "assembling");
     stage.xorriso(job, &job.out)?;
     let file = fs::File::open(&job.out).at("open", &job.out)?;
@@ -122,11 +124,12 @@ impl Stage {
     }
 
     /// Foresees the ISO's size, so that nothing too large is ever written.
-    fn check_size(&self, limit: u64) -> Result<()> {
+    fn check_size(&self, job: &MediumJob) -> Result<()> {
         let mut bytes = fs::metadata(&self.efi).at("read", &self.efi)?.len() + (1 << 20);
         for (_, path) in &self.grafts {
             bytes += fs::metadata(path).at("read", path)?.len().next_multiple_of(2048);
         }
+        let limit = job.size_limit;
         if bytes <= limit {
             return Ok(());
         }
@@ -135,6 +138,7 @@ impl Stage {
             bytes / 1_000_000,
             limit / 1_000_000
         ))
+        .detail(format!("the largest packages: {}", job.largest.join(", ")))
         .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))
     }
 
