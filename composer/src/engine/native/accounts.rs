@@ -4,10 +4,8 @@
 //! with the lock's numbers laid out for adduser and systemd-sysusers. So the first build of a lock and the later ones,
 //! which know its numbers, make the same bytes.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::engine::native::target::{Mask, Target};
 use crate::error::{IoContext, Result};
@@ -33,22 +31,45 @@ pub fn to_keep(locked: &Ids, natural: &Ids) -> Option<Ids> {
     })
 }
 
-/// Lays the numbers out, between unpacking and configuring: groups exist already, from which systemd-sysusers takes the
-/// users' numbers too, and adduser finds both in its pools.
+/// Lays the numbers out, between unpacking and configuring: systemd-sysusers finds its files with the numbers written in,
+/// adduser finds its pools.
 pub fn lay_out(ids: &Ids, target: &Target) -> Result<Option<Mask>> {
-    let group_file = target.root.join("etc/group");
-    let existing = fs::read_to_string(&group_file).at("read", &group_file)?;
-    let missing = ids.groups.iter().filter(|(name, _)| !existing.lines().any(|l| l.split(':').next() == Some(name)));
-    let lines = missing.fold(String::new(), |mut text, (name, id)| {
-        let _ = writeln!(text, "{name}:x:{id}:");
-        text
-    });
-    append(&group_file, &lines)?;
+    sysusers(ids, target)?;
     pools(ids, target)
 }
 
-fn append(path: &Path, text: &str) -> Result<()> {
-    fs::File::options().append(true).open(path).and_then(|mut f| f.write_all(text.as_bytes())).at("write", path)
+/// Puts copies with numbers into /run, where they go before those of packages (sysusers.d(5)).
+fn sysusers(ids: &Ids, target: &Target) -> Result<()> {
+    let from = target.root.join("usr/lib/sysusers.d");
+    let to = target.root.join("run/sysusers.d");
+    let Ok(entries) = fs::read_dir(&from) else { return Ok(()) };
+    fs::create_dir_all(&to).at("create", &to)?;
+    for entry in entries {
+        let path = entry.at("read", &from)?.path();
+        let text = fs::read_to_string(&path).at("read", &path)?;
+        let copy = to.join(path.file_name().unwrap_or_default());
+        let lines: Vec<String> = text.lines().map(|line| with_number(line, ids)).collect();
+        fs::write(&copy, lines.join("\n") + "\n").at("write", &copy)?;
+    }
+    Ok(())
+}
+
+/// A line of sysusers.d with the number of the lock in place of `-`, if it has one.
+fn with_number(line: &str, ids: &Ids) -> String {
+    let mut words = line.split_whitespace();
+    let (Some(kind), Some(name), Some(id)) = (words.next(), words.next(), words.next()) else { return line.to_owned() };
+    let numbers = if kind.starts_with('u') { &ids.users } else { &ids.groups };
+    let open = id == "-" || id.starts_with("-:");
+    let Some(number) = numbers.get(name).filter(|_| open && kind.starts_with(['u', 'g'])) else {
+        return line.to_owned();
+    };
+    // Only the id changes: what follows may be quoted text, and names may hold a `-`.
+    let after = |from: usize, word: &str| Some(from + line.get(from..)?.find(word)?);
+    let start = after(0, kind).and_then(|at| after(at + kind.len(), name)).and_then(|at| after(at + name.len(), id));
+    match start.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) {
+        Some((head, tail)) => format!("{head}{number}{tail}"),
+        None => line.to_owned(),
+    }
 }
 
 /// Shows adduser a configuration that names the pools, for as long as the mask lasts.
@@ -84,6 +105,18 @@ mod tests {
     fn nothing_is_laid_out_when_the_numbers_agree() {
         assert_eq!(to_keep(&ids(&[("a", 990), ("gone", 980)]), &ids(&[("a", 990), ("new", 989)])), None);
         assert_eq!(to_keep(&Ids::default(), &ids(&[("a", 990)])), None);
+    }
+
+    #[test]
+    fn numbers_are_written_into_sysusers_lines() {
+        let ids = ids(&[("messagebus", 985), ("sshd", 970), ("a-b", 960)]);
+        assert_eq!(with_number("u messagebus - \"Bus - x\"", &ids), "u messagebus 985 \"Bus - x\"");
+        assert_eq!(with_number("u! sshd -:65534 \"sshd\" /run/sshd", &ids), "u! sshd 970:65534 \"sshd\" /run/sshd");
+        assert_eq!(with_number("g a-b  - -", &ids), "g a-b  960 -");
+        assert_eq!(with_number("g other - -", &ids), "g other - -");
+        assert_eq!(with_number("u messagebus 81 x", &ids), "u messagebus 81 x");
+        assert_eq!(with_number("# u messagebus -", &ids), "# u messagebus -");
+        assert_eq!(with_number("m messagebus audio", &ids), "m messagebus audio");
     }
 
     #[test]
