@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: workers are stopped, what is half-made goes, the exit status is 130.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: signals")]
+
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

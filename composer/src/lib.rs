@@ -3,6 +3,10 @@
 //! The way through is `Profile -> ImageSpec -> Lock -> Tree -> layers -> ISO`; each stage takes a value and returns
 //! a value, and only the edges (`store`, `archive::net`, `workshop`, `cli`) touch files, processes or the network.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests make and start what they like")
+)]
 
 pub mod archive;
 pub mod assets;

@@ -1,5 +1,7 @@
 //! The mirrors of each archive, in the order in which they are asked.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: reads the host's proxy from the environment")]
+
 use std::path::Path;
 
 use super::host::Host;

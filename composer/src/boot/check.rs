@@ -74,7 +74,7 @@ pub fn check(
 pub(super) fn run(iso: &Path, job: WatchJob, tools_root: &Path, store: &Store, progress: &Progress) -> Result<Outcome> {
     let mountpoint = store.temporary_folder()?;
     let setup = options::setup(iso, false, tools_root, store, mountpoint.path())?;
-    Worker { setup, temporaries: store.temporaries(), progress }.run(&Job::Watch(Box::new(job)))
+    Worker { setup, store, progress }.run(&Job::Watch(Box::new(job)))
 }
 
 /// Where a check's logs are, on the host and in the worker.

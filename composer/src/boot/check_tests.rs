@@ -3,6 +3,7 @@ use crate::spec::types::Port;
 
 fn service(name: &str, ports: &[(u16, Protocol, Reach)], health: Vec<Health>) -> ServiceSpec {
     ServiceSpec {
+        files: Vec::new(),
         name: name.into(),
         options: indexmap::IndexMap::new(),
         runtime: Vec::new(),

@@ -23,8 +23,9 @@ const EARLY: [(&str, &str); 9] = [
 ];
 
 /// Words of the kernel, the initramfs and systemd.
-const LATE: [(&str, &str); 10] = [
+const LATE: [(&str, &str); 11] = [
     ("Kernel panic - not syncing: ", "kernel panic"),
+    ("BOOT FAILED!", "live-boot gave up in the initramfs"),
     ("(initramfs)", "the initramfs ended at its shell"),
     ("Unable to find a medium containing a live file system", "the initramfs found no medium with the layers"),
     ("Dropping to a shell", "the initramfs ended at its shell"),
@@ -45,6 +46,8 @@ pub enum Stage {
     Silent,
     Firmware,
     Kernel,
+    /// systemd, from the layers.
+    Init,
     Login,
 }
 
@@ -120,6 +123,8 @@ impl Console {
     fn milestone(&mut self, line: &str) {
         let stage = if line.trim_end().ends_with(" login:") {
             Stage::Login
+        } else if line.contains("] systemd[1]: ") {
+            Stage::Init
         } else if KERNEL.iter().any(|mark| line.contains(mark)) {
             Stage::Kernel
         } else {
@@ -185,6 +190,10 @@ mod tests {
     fn a_good_boot_passes_its_milestones() {
         assert_eq!(after("").stage, Stage::Silent);
         assert_eq!(after("\x1b[2J\x1b[01;01H  Booting").stage, Stage::Firmware);
+        assert_eq!(
+            after(&format!("{KERNEL}[   25.7] systemd[1]: Detected architecture x86-64.\r\n")).stage,
+            Stage::Init
+        );
         let console = after(&format!("GRUB\r\n{KERNEL}Debian GNU/Linux 13 edge ttyS0\r\n\r\nedge login: "));
         assert_eq!((console.stage, console.fault), (Stage::Login, None));
     }

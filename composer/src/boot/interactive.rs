@@ -1,5 +1,7 @@
 //! Booting for a person: the serial console on the terminal.
 
+#![allow(clippy::disallowed_types, reason = "looks for free ports on the host's loopback")]
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -47,7 +49,7 @@ pub fn interactive(options: &Options, tools_root: &Path, store: &Store, progress
     let setup = options::setup(&options.iso, !options.forward.is_empty(), tools_root, store, mountpoint.path())?;
     progress.say("boot", "Ctrl-A X quits, Ctrl-A H shows more keys");
     let _terminal = Terminal::save();
-    Worker { setup, temporaries: store.temporaries(), progress }.run(&Job::Terminal(Box::new(job)))
+    Worker { setup, store, progress }.run(&Job::Terminal(Box::new(job)))
 }
 
 fn job(options: &Options, forwards: Vec<Forward>) -> TerminalJob {

@@ -3,6 +3,8 @@
 //! QEMU accepts a forwarded connection before the guest does, so an accepted connection proves nothing: bytes from the
 //! guest do, and so does QEMU's own view of the guest's side. A guest that refuses makes QEMU close without a byte.
 
+#![allow(clippy::disallowed_types, reason = "tries the ports of the guest")]
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};

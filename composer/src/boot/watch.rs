@@ -132,6 +132,7 @@ impl<'a> Watch<'a> {
                 Stage::Silent => return,
                 Stage::Firmware => "the boot loader speaks",
                 Stage::Kernel => "the kernel runs",
+                Stage::Init => "systemd runs",
                 Stage::Login => "the login prompt is there",
             };
             Voice.say("boot", &format!("{what} ({:.1} s)", self.attempt.elapsed().as_secs_f64()));
@@ -175,6 +176,9 @@ impl<'a> Watch<'a> {
             Stop::Accelerator => End::Again,
             Stop::Ended if silent && self.accelerator == Accelerator::Kvm => End::Again,
             Stop::Ended => End::Fault(format!("{} failed: {}", machine::PROGRAM, last_line(&self.job.qemu_log))),
+            Stop::Off if self.attempt.console.stage < Stage::Init => End::Fault(
+                "the guest reset before systemd ran: the initramfs gave up, and says why on the screen".into(),
+            ),
             Stop::Off => End::Fault("the guest reset or switched off before its verdict".into()),
         }
     }

@@ -161,7 +161,7 @@ pub struct Boot {
     /// What the machine takes the ISO for.
     #[arg(long, env = "BORG_MEDIA", value_enum, default_value_t = MediaArg::Cd)]
     pub media: MediaArg,
-    /// Write the verdict as a JUnit report.
+    /// Write the verdict as a `JUnit` report.
     #[arg(long, env = "BORG_JUNIT", value_name = "FILE", requires = "check")]
     pub junit: Option<PathBuf>,
     /// Write a picture of the machine's screen at the end of a check.

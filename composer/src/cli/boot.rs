@@ -65,7 +65,11 @@ fn check(args: &Boot, options: &boot::Options, project: &Project, bench: &Workbe
 /// The ISO that is asked for, or the one that `build` makes of this profile.
 fn iso(args: &Boot, project: &Project, epoch: u64) -> Result<PathBuf> {
     if let Some(iso) = &args.iso {
-        return if iso.is_file() { Ok(iso.clone()) } else { Err(Error::input(format!("{} is not a file", iso.display())).help("give the ISO's path")) };
+        return if iso.is_file() {
+            Ok(iso.clone())
+        } else {
+            Err(Error::input(format!("{} is not a file", iso.display())).help("give the ISO's path"))
+        };
     }
     let given = args.tag.clone().or_else(|| project.loaded.profile.image.as_ref().and_then(|i| i.tag.clone()));
     let tag = match given {
@@ -78,7 +82,8 @@ fn iso(args: &Boot, project: &Project, epoch: u64) -> Result<PathBuf> {
 
 fn not_built(project: &Project, why: &str) -> Error {
     let name = &project.spec().profile;
-    Error::input(format!("the profile {name} is not built: {why}")).help(format!("run `borg-compose build --profile {}`", project.path.display()))
+    Error::input(format!("the profile {name} is not built: {why}"))
+        .help(format!("run `borg-compose build --profile {}`", project.path.display()))
 }
 
 fn firmware(arg: FirmwareArg) -> boot::Firmware {

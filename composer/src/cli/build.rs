@@ -61,7 +61,8 @@ pub fn tag(args: &Build, project: &Project, lock: &Lock) -> Result<String> {
 pub fn checked_tag(tag: String) -> Result<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if tag.is_empty() || tag.len() > 100 || tag.starts_with('.') || !tag.chars().all(safe) {
-        return Err(Error::usage(format!("the tag `{}` cannot name a file", tag.escape_debug())).help("use at most 100 of A-Z a-z 0-9 . _ -"));
+        return Err(Error::usage(format!("the tag `{}` cannot name a file", tag.escape_debug()))
+            .help("use at most 100 of A-Z a-z 0-9 . _ -"));
     }
     Ok(tag)
 }
@@ -70,6 +71,13 @@ pub fn checked_tag(tag: String) -> Result<String> {
 pub fn default_tag(profile: &str, epoch: u64) -> String {
     let time = Timestamp::from_second(i64::try_from(epoch).unwrap_or(0)).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("borgos-{profile}-{}", time.strftime("%Y%m%d"))
+}
+
+/// The five largest packages, with their sizes.
+fn largest(lock: &Lock) -> Vec<String> {
+    let mut packages: Vec<_> = lock.packages.iter().collect();
+    packages.sort_by_key(|p| std::cmp::Reverse(p.size));
+    packages.iter().take(5).map(|p| format!("{} ({} MB)", p.name, p.size / 1_000_000)).collect()
 }
 
 struct Run<'a> {
@@ -84,7 +92,14 @@ impl Run<'_> {
     fn make(&self, tag: &str, log: &Log) -> Result<PathBuf> {
         let progress = &self.project.progress;
         self.foresee_space()?;
-        archive::fetch(&self.lock.packages.iter().collect::<Vec<_>>(), &self.project.spec().archives, self.sources, self.store, progress, self.args.offline)?;
+        archive::fetch(
+            &self.lock.packages.iter().collect::<Vec<_>>(),
+            &self.project.spec().archives,
+            self.sources,
+            self.store,
+            progress,
+            self.args.offline,
+        )?;
         let tree = render::config_tree(self.project.spec(), Some(self.lock), &self.project.assets)?;
         if self.args.engine == Engine::LiveBuild {
             return self.with_live_build(tree, tag, log);
@@ -98,7 +113,8 @@ impl Run<'_> {
     }
 
     fn bench(&self, groups: &[&str]) -> Result<Workbench<'_>> {
-        let from = Supply { archives: &self.project.spec().archives, sources: self.sources, offline: self.args.offline };
+        let from =
+            Supply { archives: &self.project.spec().archives, sources: self.sources, offline: self.args.offline };
         Workbench::open(groups, self.lock, &from, self.store, &self.project.progress)
     }
 
@@ -114,13 +130,28 @@ impl Run<'_> {
     /// Refuses before anything is written when the disk cannot hold what is to come. An unpacked system has three to four
     /// times its packages' bytes, an image about as many as they.
     fn foresee_space(&self) -> Result<()> {
-        let missing: u64 = self.lock.packages.iter().chain(&self.lock.tools).filter(|p| !self.store.contains(&p.sha256)).map(|p| p.size).sum();
+        let missing: u64 = self
+            .lock
+            .packages
+            .iter()
+            .chain(&self.lock.tools)
+            .filter(|p| !self.store.contains(&p.sha256))
+            .map(|p| p.size)
+            .sum();
         let debs = self.deb_bytes();
-        for (what, place, needed) in [("the store", self.store.root(), missing + debs), ("the ISO", self.args.out.as_path(), debs * 3 / 2)] {
+        for (what, place, needed) in
+            [("the store", self.store.root(), missing + debs), ("the ISO", self.args.out.as_path(), debs * 3 / 2)]
+        {
             let free = host::free_bytes(place).unwrap_or(u64::MAX);
             if free < needed {
-                let message = format!("{} MB are free at {}, but {what} needs about {} MB", free / 1_000_000, place.display(), needed / 1_000_000);
-                return Err(Error::host(message).help("free some space, run `borg-compose clean`, or choose another place with --store or --out"));
+                let message = format!(
+                    "{} MB are free at {}, but {what} needs about {} MB",
+                    free / 1_000_000,
+                    place.display(),
+                    needed / 1_000_000
+                );
+                return Err(Error::host(message)
+                    .help("free some space, run `borg-compose clean`, or choose another place with --store or --out"));
             }
         }
         Ok(())
@@ -145,18 +176,25 @@ impl Run<'_> {
         let spec = self.project.spec();
         std::fs::create_dir_all(&self.args.out).at("create", &self.args.out)?;
         let out = self.args.out.canonicalize().at("open", &self.args.out)?;
-        let files = engine::files::compose(&render::files_part(tree, spec), &system.packages.facts, &spec.users, self.lock.epoch)?;
+        let files = engine::files::compose(
+            &render::files_part(tree, spec),
+            &system.packages.facts,
+            &spec.users,
+            self.lock.epoch,
+        )?;
         let assembly = Assembly {
             spec,
             system,
             files: &files,
             compression: self.compression(),
+            largest: largest(self.lock),
             epoch: self.lock.epoch,
             grub_cfg: crate::image::menu::grub_cfg(spec, &self.project.assets)?,
             log: log.inside.clone(),
             partial: Path::new(OUT).join(format!(".{tag}.iso.partial")),
         };
-        let place = assemble::Place { iso: out.join(format!("{tag}.iso")), partial: out.join(format!(".{tag}.iso.partial")) };
+        let place =
+            assemble::Place { iso: out.join(format!("{tag}.iso")), partial: out.join(format!(".{tag}.iso.partial")) };
         assembly.realise(&place, self.store, &self.project.progress, |job| {
             bench.run(&Job::Medium(job.clone()), 200_000_000, vec![(out.clone(), OUT.into(), true)])
         })
@@ -164,13 +202,18 @@ impl Run<'_> {
 
     /// With `--locked`, what came out must be what the lock names.
     fn compare(&self, outputs: &Outputs) -> Result<()> {
-        let Some(expected) = self.lock.outputs.as_ref().filter(|_| self.args.locked && !self.args.fast) else { return Ok(()) };
+        let Some(expected) = self.lock.outputs.as_ref().filter(|_| self.args.locked && !self.args.fast) else {
+            return Ok(());
+        };
         let differing: Vec<String> = manifest::differences(expected, outputs);
         if differing.is_empty() {
             return Ok(());
         }
         let error = Error::differs("the result is not the one that the lock names");
-        Err(differing.into_iter().fold(error, Error::detail).help("look for an input that the lock does not hold, or run `lock --update`"))
+        Err(differing
+            .into_iter()
+            .fold(error, Error::detail)
+            .help("look for an input that the lock does not hold, or run `lock --update`"))
     }
 
     fn publish(&self, tag: &str, system: &System, outputs: &Outputs) -> Result<PathBuf> {
@@ -184,11 +227,17 @@ impl Run<'_> {
     /// Writes what lies beside the ISO.
     fn describe(&self, tag: &str, kernel: &str, outputs: &Outputs) -> Result<PathBuf> {
         let manifest = Manifest::new(self.project.spec(), self.lock, kernel, outputs);
-        let mut json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::internal("cannot write the manifest").because(&e))?;
+        let mut json = serde_json::to_vec_pretty(&manifest)
+            .map_err(|e| Error::internal("cannot write the manifest").because(&e))?;
         json.push(b'\n');
         write_atomically(&self.args.out.join(format!("{tag}.manifest.json")), &json)?;
-        write_atomically(&self.args.out.join(format!("{tag}.sha256")), format!("{}  {tag}.iso\n", outputs.iso.sha256).as_bytes())?;
-        self.project.progress.say("iso", &format!("{:.0} MB, sha256 {}", outputs.iso.size as f64 / 1e6, outputs.iso.sha256));
+        write_atomically(
+            &self.args.out.join(format!("{tag}.sha256")),
+            format!("{}  {tag}.iso\n", outputs.iso.sha256).as_bytes(),
+        )?;
+        self.project
+            .progress
+            .say("iso", &format!("{:.0} MB, sha256 {}", outputs.iso.size as f64 / 1e6, outputs.iso.sha256));
         Ok(self.args.out.join(format!("{tag}.iso")))
     }
 
@@ -211,10 +260,18 @@ impl Run<'_> {
         let out = self.args.out.canonicalize().at("open", &self.args.out)?;
         let name = format!(".{tag}.iso.partial");
         let tree = with_runtime(tree, self.lock, self.store)?;
-        let job = live_build::job(self.project.spec(), self.lock, tree, self.args.fast, log.inside.clone(), Path::new(OUT).join(&name));
+        let job = live_build::job(
+            self.project.spec(),
+            self.lock,
+            tree,
+            self.args.fast,
+            log.inside.clone(),
+            Path::new(OUT).join(&name),
+        );
         let partial = out.join(name);
         let scratch = 3_000_000_000 + 20 * self.deb_bytes();
-        let built: Result<LiveBuilt> = bench.run(&Job::LiveBuild(Box::new(job)), scratch, vec![(out.clone(), OUT.into(), true)]);
+        let built: Result<LiveBuilt> =
+            bench.run(&Job::LiveBuild(Box::new(job)), scratch, vec![(out.clone(), OUT.into(), true)]);
         let checked = built.and_then(|built| live_build::same_packages(self.lock, &built).map(|()| built));
         let built = checked.inspect_err(|_| {
             let _ = std::fs::remove_file(&partial);

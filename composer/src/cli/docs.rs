@@ -24,7 +24,7 @@ fn commands() -> String {
     command.build();
     let mut text = String::from("# Commands\n\nMade by `borg-compose docs commands`; do not edit.\n");
     let mut section = |name: String, help: String| {
-        text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.trim_end()));
+        text.extend(["\n## `", &name, "`\n\n```text\n", help.trim_end(), "\n```\n"]);
     };
     section("borg-compose".into(), command.render_long_help().to_string());
     for verb in command.get_subcommands_mut().filter(|v| !v.is_hide_set() && v.get_name() != "help") {

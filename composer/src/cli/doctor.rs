@@ -24,5 +24,6 @@ pub fn run(global: &Global) -> Result<()> {
     if lacking == 0 {
         return Ok(());
     }
-    Err(Error::host(format!("this host lacks {lacking} of {} things that a build needs", findings.len())).help("see the lines above"))
+    Err(Error::host(format!("this host lacks {lacking} of {} things that a build needs", findings.len()))
+        .help("see the lines above"))
 }

@@ -21,7 +21,8 @@ pub fn fits(lock: &Lock) -> Result<()> {
     if lock.tools.iter().all(|tool| tool.archive != TOOLS_ARCHIVE) {
         return Ok(());
     }
-    Err(Error::input("the live-build engine makes images of trixie only").help("build this profile with --engine native"))
+    Err(Error::input("the live-build engine makes images of trixie only")
+        .help("build this profile with --engine native"))
 }
 
 /// The worker's job; `log` and `out` are paths inside the worker.

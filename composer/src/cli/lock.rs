@@ -42,7 +42,14 @@ pub enum Strictness {
 }
 
 /// The lock that a build works from.
-pub fn obtain(project: &Project, strictness: Strictness, offline: bool, sources: &Sources, store: &Store, global: &Global) -> Result<Lock> {
+pub fn obtain(
+    project: &Project,
+    strictness: Strictness,
+    offline: bool,
+    sources: &Sources,
+    store: &Store,
+    global: &Global,
+) -> Result<Lock> {
     let path = project.lock_path();
     let prior = lock::file::read(&path)?;
     let stale = match &prior {
@@ -88,14 +95,22 @@ fn runtime_debs(project: &Project, global: &Global, store: &Store) -> Result<Vec
 }
 
 fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
-    let mut locked: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).map(|p| p.sha256).collect();
+    let mut locked: Vec<_> =
+        lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).map(|p| p.sha256).collect();
     let mut built: Vec<_> = debs.iter().map(|d| d.sha256).collect();
     locked.sort_unstable();
     built.sort_unstable();
     locked == built
 }
 
-fn pin(project: &Project, prior: Option<&Lock>, update: &Update, debs: &[LocalDeb], sources: &Sources, store: &Store) -> Result<Lock> {
+fn pin(
+    project: &Project,
+    prior: Option<&Lock>,
+    update: &Update,
+    debs: &[LocalDeb],
+    sources: &Sources,
+    store: &Store,
+) -> Result<Lock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let request = Request { spec: project.spec(), prior, update, runtime: debs, epoch: epoch()? };
     let edges = Edges { sources, store, progress: &project.progress, now };
@@ -107,7 +122,9 @@ fn epoch() -> Result<Option<u64>> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) if !text.is_empty() => {
             let wrong = |e: &dyn std::error::Error| {
-                Error::usage(format!("SOURCE_DATE_EPOCH is `{text}`, not a number")).because(e).help("give seconds since 1970, or unset it")
+                Error::usage(format!("SOURCE_DATE_EPOCH is `{text}`, not a number"))
+                    .because(e)
+                    .help("give seconds since 1970, or unset it")
             };
             text.parse().map(Some).map_err(|e: std::num::ParseIntError| wrong(&e))
         }

@@ -24,7 +24,8 @@ pub fn store_root(global: &Global) -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
     cache.map(|c| c.join("borg-compose")).ok_or_else(|| {
-        Error::usage("no place for the store: neither HOME nor XDG_CACHE_HOME is set").help("give --store DIR or set BORG_STORE")
+        Error::usage("no place for the store: neither HOME nor XDG_CACHE_HOME is set")
+            .help("give --store DIR or set BORG_STORE")
     })
 }
 

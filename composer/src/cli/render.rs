@@ -41,10 +41,13 @@ pub fn with_runtime(mut tree: Tree, lock: &Lock, store: &Store) -> Result<Tree> 
 
 fn refuse_full(folder: &Path) -> Result<()> {
     match std::fs::read_dir(folder) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(Error::input(format!("{} is not empty", folder.display())).help("give a new or empty folder with --to")),
-        },
+        Ok(mut entries) => {
+            match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(Error::input(format!("{} is not empty", folder.display()))
+                    .help("give a new or empty folder with --to")),
+            }
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e).at("read", folder),
     }

@@ -11,7 +11,8 @@ use crate::{Error, catalogue, profile, store};
 pub fn run(args: &Schema) -> Result<()> {
     let catalogue = catalogue::load(&project::assets()?)?;
     let schema = profile::schema::schema(&catalogue);
-    let mut text = serde_json::to_string_pretty(&schema).map_err(|e| Error::internal("cannot write the schema").because(&e))?;
+    let mut text =
+        serde_json::to_string_pretty(&schema).map_err(|e| Error::internal("cannot write the schema").because(&e))?;
     text.push('\n');
     match &args.output {
         Some(path) => store::write_atomically(path, text.as_bytes()),

@@ -35,14 +35,25 @@ pub struct Workbench<'a> {
 
 impl<'a> Workbench<'a> {
     /// Fetches and unpacks the tools of these groups.
-    pub fn open(groups: &[&str], lock: &Lock, from: &Supply<'_>, store: &'a Store, progress: &'a Progress) -> Result<Self> {
+    pub fn open(
+        groups: &[&str],
+        lock: &Lock,
+        from: &Supply<'_>,
+        store: &'a Store,
+        progress: &'a Progress,
+    ) -> Result<Self> {
         let wanted = tools_of(lock, groups);
         archive::fetch(&wanted, from.archives, from.sources, store, progress, from.offline)?;
         Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, store, progress })
     }
 
     /// Does one job in a worker with `scratch` bytes of work space, in memory if there is enough.
-    pub fn run<J: Serialize, R: DeserializeOwned>(&self, job: &J, scratch: u64, binds: Vec<(PathBuf, PathBuf, bool)>) -> Result<R> {
+    pub fn run<J: Serialize, R: DeserializeOwned>(
+        &self,
+        job: &J,
+        scratch: u64,
+        binds: Vec<(PathBuf, PathBuf, bool)>,
+    ) -> Result<R> {
         let mountpoint = self.store.temporary_folder()?;
         let disk = self.store.temporary_folder()?;
         let scratch = if host::available_memory() > scratch + SPARE_MEMORY {
@@ -59,7 +70,7 @@ impl<'a> Workbench<'a> {
             binds,
             network: false,
         };
-        Worker { setup, temporaries: self.store.temporaries(), progress: self.progress }.run(job)
+        Worker { setup, store: self.store, progress: self.progress }.run(job)
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::engine::live_build::LiveBuildJob;
 use crate::engine::{self, SystemJob};
 use crate::error::Result;
+use crate::store::Store;
 use crate::{Error, boot, image};
 
 /// Every job that a worker can be given.
@@ -19,12 +20,13 @@ pub enum Job {
 }
 
 /// Does a job inside the worker.
-pub fn work(job: Value) -> Result<Value> {
-    let job: Job = serde_json::from_value(job).map_err(|e| Error::internal("the worker got a job it does not know").because(&e))?;
+pub fn work(job: Value, store: &Store) -> Result<Value> {
+    let job: Job = serde_json::from_value(job)
+        .map_err(|e| Error::internal("the worker got a job it does not know").because(&e))?;
     let done = match job {
-        Job::System(job) => serde_json::to_value(engine::native::build(&job)?),
-        Job::Medium(job) => serde_json::to_value(image::medium::make(&job)?),
-        Job::LiveBuild(job) => serde_json::to_value(engine::live_build::build(&job)?),
+        Job::System(job) => serde_json::to_value(engine::native::build(&job, store)?),
+        Job::Medium(job) => serde_json::to_value(image::medium::make(&job, store)?),
+        Job::LiveBuild(job) => serde_json::to_value(engine::live_build::build(&job, store)?),
         Job::Watch(job) => serde_json::to_value(boot::watch::watch(&job)?),
         Job::Terminal(job) => serde_json::to_value(boot::interactive::serve(&job)?),
     };

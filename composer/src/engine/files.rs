@@ -87,7 +87,9 @@ fn resolve(path: &str, facts: &Facts) -> Result<String> {
         if let (false, Some(Folder::Link(target))) = (todo.is_empty(), facts.folders.get(&here)) {
             links += 1;
             if links > MAX_LINKS {
-                return Err(Error::input(format!("/{path} leads through too many symbolic links")).help("name its real place"));
+                return Err(
+                    Error::input(format!("/{path} leads through too many symbolic links")).help("name its real place")
+                );
             }
             if target.starts_with('/') {
                 done.clear();

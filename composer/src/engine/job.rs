@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
+use crate::lock::types::Ids;
 use crate::profile::types::Compression;
 use crate::render::accounts::Accounts;
 use crate::tree::Tree;
@@ -18,6 +19,8 @@ pub struct SystemJob {
     pub compression: Compression,
     /// The log file, as seen inside the worker.
     pub log: PathBuf,
+    /// Numbers of system users and groups that earlier builds gave.
+    pub ids: Ids,
     pub base: Step<BaseInput>,
     pub packages: Step<PackagesInput>,
     pub initrd: Option<InitrdInput>,

@@ -31,7 +31,11 @@ impl Inputs {
         let Some(before) = before else { return "made for the first time".into() };
         let added = self.0.keys().filter(|k| !before.0.contains_key(*k)).map(|k| format!("{k} added"));
         let removed = before.0.keys().filter(|k| !self.0.contains_key(*k)).map(|k| format!("{k} removed"));
-        let changed = self.0.iter().filter(|(k, v)| before.0.get(*k).is_some_and(|b| b != *v)).map(|(k, _)| format!("{k} changed"));
+        let changed = self
+            .0
+            .iter()
+            .filter(|(k, v)| before.0.get(*k).is_some_and(|b| b != *v))
+            .map(|(k, _)| format!("{k} changed"));
         let reasons: Vec<String> = added.chain(removed).chain(changed).collect();
         match reasons.len() {
             0 => "not in the store any more".into(),

@@ -1,5 +1,9 @@
 //! Planning the system layers: what is reused, what is made, and why.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: looks into the store")]
+
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,13 +66,21 @@ pub struct System {
 
 impl Plan<'_> {
     /// Finds the layers in the store, or has `make` make what is missing; says which were reused and why others were not.
-    pub fn realise(&self, store: &Store, progress: &Progress, log: &std::path::Path, make: impl FnOnce(&SystemJob) -> Result<Built>) -> Result<System> {
+    pub fn realise(
+        &self,
+        store: &Store,
+        progress: &Progress,
+        log: &std::path::Path,
+        make: impl FnOnce(&SystemJob) -> Result<Built>,
+    ) -> Result<System> {
         let base_inputs = self.base_inputs();
-        let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, layer_is_there)?;
+        let usable = |record: &LayerRecord| layer_is_there(record, store) && self.has_locked_ids(record);
+        let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, usable)?;
         let packages_inputs = self.packages_inputs(&base_inputs.key());
-        let packages: Option<LayerRecord> = self.look_up(store, progress, "packages", &packages_inputs, layer_is_there)?;
+        let packages: Option<LayerRecord> = self.look_up(store, progress, "packages", &packages_inputs, usable)?;
         let initrd_inputs = self.initrd_inputs(&packages_inputs.key());
-        let boot: Option<BootRecord> = self.look_up(store, progress, "initrd", &initrd_inputs, boot_is_there)?;
+        let boot: Option<BootRecord> =
+            self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store))?;
         if let (Some(base), Some(packages), Some(boot)) = (&base, &packages, &boot) {
             return Ok(System { base: base.clone(), packages: packages.clone(), boot: boot.clone() });
         }
@@ -76,6 +88,7 @@ impl Plan<'_> {
             epoch: self.lock.epoch,
             compression: self.compression,
             log: log.to_owned(),
+            ids: self.lock.ids.clone(),
             base: base.as_ref().map_or_else(|| Step::Make(self.base_input()), |r| Step::Reuse(r.digest)),
             packages: packages.as_ref().map_or_else(|| Step::Make(self.packages_input()), |r| Step::Reuse(r.digest)),
             initrd: boot.is_none().then(|| InitrdInput { files: self.files.filtered(goes_into_initrd) }),
@@ -89,9 +102,16 @@ impl Plan<'_> {
         })
     }
 
-    fn look_up<T: DeserializeOwned>(&self, store: &Store, progress: &Progress, layer: &str, inputs: &Inputs, there: fn(&T, &Store) -> bool) -> Result<Option<T>> {
+    fn look_up<T: DeserializeOwned>(
+        &self,
+        store: &Store,
+        progress: &Progress,
+        layer: &str,
+        inputs: &Inputs,
+        usable: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>> {
         let found: Option<T> = store.record("layers", &inputs.key().to_string())?;
-        let found = found.filter(|record| there(record, store));
+        let found = found.filter(usable);
         let text = if found.is_some() {
             "reused".to_owned()
         } else {
@@ -100,6 +120,15 @@ impl Plan<'_> {
         };
         progress.say("layer", &format!("{layer} {text}"));
         Ok(found)
+    }
+
+    /// False for a layer of the same packages that was made under a lock with other numbers.
+    fn has_locked_ids(&self, record: &LayerRecord) -> bool {
+        let found = record.facts.accounts.ids();
+        let agrees = |locked: &BTreeMap<String, u32>, found: &BTreeMap<String, u32>| {
+            found.iter().all(|(name, id)| locked.get(name).is_none_or(|kept| kept == id))
+        };
+        agrees(&self.lock.ids.users, &found.users) && agrees(&self.lock.ids.groups, &found.groups)
     }
 
     fn common(&self) -> Inputs {
@@ -150,7 +179,11 @@ impl Plan<'_> {
     }
 
     fn packages_input(&self) -> PackagesInput {
-        PackagesInput { debs: self.debs(PackageLayer::Packages), units: self.units.clone(), commands: self.commands.to_vec() }
+        PackagesInput {
+            debs: self.debs(PackageLayer::Packages),
+            units: self.units.clone(),
+            commands: self.commands.to_vec(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Deciding what of the medium is made anew, and moving it to its place.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: puts the finished image in place")]
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -22,6 +24,7 @@ pub struct Assembly<'a> {
     /// The files layer's content, placed.
     pub files: &'a Tree,
     pub compression: Compression,
+    pub largest: Vec<String>,
     pub epoch: u64,
     pub grub_cfg: String,
     /// Seen from inside a worker.
@@ -39,11 +42,18 @@ pub struct Place {
 
 impl Assembly<'_> {
     /// Has `make` make the files layer and the ISO, unless they are there already.
-    pub fn realise(&self, place: &Place, store: &Store, progress: &Progress, make: impl FnOnce(&MediumJob) -> Result<Medium>) -> Result<Medium> {
+    pub fn realise(
+        &self,
+        place: &Place,
+        store: &Store,
+        progress: &Progress,
+        make: impl FnOnce(&MediumJob) -> Result<Medium>,
+    ) -> Result<Medium> {
         let inputs = self.files_inputs();
         let key = inputs.key().to_string();
         let found: Option<LayerFile> = store.record("layers", &key)?;
-        let found = found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
+        let found =
+            found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
         let name = format!("{}-files", self.spec.profile);
         let text = match &found {
             Some(_) => "reused".to_owned(),
@@ -51,8 +61,15 @@ impl Assembly<'_> {
         };
         progress.say("layer", &format!("files {text}"));
         let job = self.job(found.as_ref());
-        let media_key = Digest::of_value(&(&job.epoch, &key, &job.lower.iter().map(|l| l.digest).collect::<Vec<_>>(), &job.boot, &job.label, &job.grub_cfg));
-        if let (true, Some(medium)) = (found.is_some(), self.unchanged(place, store, &media_key)?) {
+        let media_key = Digest::of_value(&(
+            &job.epoch,
+            &key,
+            &job.lower.iter().map(|l| l.digest).collect::<Vec<_>>(),
+            &job.boot,
+            &job.label,
+            &job.grub_cfg,
+        ));
+        if let (true, Some(medium)) = (found.is_some(), Self::unchanged(place, store, &media_key)?) {
             progress.say("iso", "nothing changed");
             return Ok(medium);
         }
@@ -73,6 +90,7 @@ impl Assembly<'_> {
             log: self.log.clone(),
             label: self.spec.image.label.clone(),
             size_limit: self.spec.image.size_limit,
+            largest: self.largest.clone(),
             lower: vec![self.system.base.clone(), self.system.packages.clone()],
             files: files.map_or_else(|| FilesLayer::Make(self.files.clone()), |layer| FilesLayer::Reuse(layer.digest)),
             boot: self.system.boot.clone(),
@@ -92,13 +110,14 @@ impl Assembly<'_> {
     }
 
     /// The medium of this key, if the ISO in its place is the very one: not removed, cut or altered.
-    fn unchanged(&self, place: &Place, store: &Store, key: &Digest) -> Result<Option<Medium>> {
+    fn unchanged(place: &Place, store: &Store, key: &Digest) -> Result<Option<Medium>> {
         let Some(medium) = store.record::<Medium>("media", &key.to_string())? else { return Ok(None) };
         let Ok(file) = fs::File::open(&place.iso) else { return Ok(None) };
         if file.metadata().at("read", &place.iso)?.len() != medium.size {
             return Ok(None);
         }
-        let digest = Digest::of_reader(file).map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
+        let digest = Digest::of_reader(file)
+            .map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
         Ok((digest == medium.iso).then_some(medium))
     }
 }

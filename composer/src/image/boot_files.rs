@@ -1,5 +1,7 @@
 //! The boot loaders: the BIOS core image and the FAT image with shim and Debian's signed GRUB.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: writes the medium")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +11,22 @@ use crate::workshop::Run;
 
 /// What the BIOS loader holds: enough to find the medium and read its menu.
 const BIOS_MODULES: [&str; 16] = [
-    "biosdisk", "iso9660", "part_gpt", "part_msdos", "search", "search_fs_file", "normal", "configfile", "linux", "serial", "terminal",
-    "echo", "test", "true", "password_pbkdf2", "all_video",
+    "biosdisk",
+    "iso9660",
+    "part_gpt",
+    "part_msdos",
+    "search",
+    "search_fs_file",
+    "normal",
+    "configfile",
+    "linux",
+    "serial",
+    "terminal",
+    "echo",
+    "test",
+    "true",
+    "password_pbkdf2",
+    "all_video",
 ];
 
 /// Where the tools tree keeps the signed programs, and their names on the FAT image. GRUB's CD build has the iso9660 driver.
@@ -22,7 +38,9 @@ const EFI_PROGRAMS: [(&str, &str); 3] = [
 
 /// How the loaders find the medium: by a file whose name is this image's own.
 fn early_config(id_path: &str) -> String {
-    format!("search --no-floppy --set=root --file {id_path}\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n")
+    format!(
+        "search --no-floppy --set=root --file {id_path}\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
+    )
 }
 
 /// Makes `eltorito.img` in `folder`.

@@ -98,7 +98,11 @@ impl Manifest {
             kernel: artefact(outputs.kernel),
             initrd: artefact(outputs.initrd),
             layers: outputs.layers.clone(),
-            ports: spec.services.iter().map(|s| ServicePorts { service: s.name.clone(), ports: s.ports.clone() }).collect(),
+            ports: spec
+                .services
+                .iter()
+                .map(|s| ServicePorts { service: s.name.clone(), ports: s.ports.clone() })
+                .collect(),
             packages: lock.packages.iter().map(package).collect(),
         }
     }

@@ -1,5 +1,7 @@
 //! Assembling the ISO: everything is grafted from the store by xorriso, nothing is copied.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: writes the medium")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,8 @@ pub struct MediumJob {
     pub label: String,
     /// Bytes that the ISO may have.
     pub size_limit: u64,
+    /// The largest packages, for the error that says so when the limit is passed.
+    pub largest: Vec<String>,
     /// Base and packages, bottom first.
     pub lower: Vec<LayerRecord>,
     pub files: FilesLayer,
@@ -58,18 +62,20 @@ pub struct LayerFile {
 }
 
 /// Does the job inside a worker.
-pub fn make(job: &MediumJob) -> Result<Medium> {
-    let store = Store::open(Path::new(workshop::STORE))?;
+pub fn make(job: &MediumJob, store: &Store) -> Result<Medium> {
     let files = match &job.files {
         FilesLayer::Reuse(digest) => *digest,
         FilesLayer::Make(tree) => {
             Voice.say("files", "packing the profile's files");
-            squash::squash(job.epoch, job.compression, &store, &job.log, |sink| crate::engine::native::pack::pack_tree(tree, job.epoch, sink))?.0
+            squash::squash(job.epoch, job.compression, store, &job.log, |sink| {
+                crate::engine::native::pack::pack_tree(tree, job.epoch, sink)
+            })?
+            .0
         }
     };
     let layers: Vec<Digest> = job.lower.iter().map(|l| l.digest).chain([files]).collect();
-    let stage = Stage::prepare(job, &layers, &store)?;
-    stage.check_size(job.size_limit)?;
+    let stage = Stage::prepare(job, &layers, store)?;
+    stage.check_size(job)?;
     Voice.say("iso", "assembling");
     stage.xorriso(job, &job.out)?;
     let file = fs::File::open(&job.out).at("open", &job.out)?;
@@ -93,7 +99,8 @@ impl Stage {
         fs::create_dir_all(&folder).at("create", &folder)?;
         let id = Digest::of_value(&(layers, &job.boot, &job.label, &job.grub_cfg, job.epoch));
         let id_path = format!("/.disk/borg-{}", id.short());
-        let mut stage = Stage { grafts: Vec::new(), efi: boot_files::efi(&folder, &id_path, &id, job.epoch, &job.log)?, id };
+        let mut stage =
+            Stage { grafts: Vec::new(), efi: boot_files::efi(&folder, &id_path, &id, job.epoch, &job.log)?, id };
         let mut text = |path: &str, content: String| -> Result<()> {
             let file = folder.join(path.replace('/', "_"));
             fs::write(&file, content).at("write", &file)?;
@@ -103,7 +110,9 @@ impl Stage {
         text(&id_path, format!("{id}\n"))?;
         text("/.disk/info", format!("{} {}\n", job.label, id.short()))?;
         text("/boot/grub/grub.cfg", job.grub_cfg.clone())?;
-        let names: Vec<String> = (0..layers.len()).map(|i| format!("{i}-{}.squashfs", ["base", "packages", "files"].get(i).unwrap_or(&"more"))).collect();
+        let names: Vec<String> = (0..layers.len())
+            .map(|i| format!("{i}-{}.squashfs", ["base", "packages", "files"].get(i).unwrap_or(&"more")))
+            .collect();
         text(&format!("/live/{}.module", menu::MODULE), names.join("\n") + "\n")?;
         for (name, digest) in names.iter().zip(layers) {
             stage.grafts.push((format!("/live/{name}"), store.object(digest)));
@@ -115,26 +124,52 @@ impl Stage {
     }
 
     /// Foresees the ISO's size, so that nothing too large is ever written.
-    fn check_size(&self, limit: u64) -> Result<()> {
+    fn check_size(&self, job: &MediumJob) -> Result<()> {
         let mut bytes = fs::metadata(&self.efi).at("read", &self.efi)?.len() + (1 << 20);
         for (_, path) in &self.grafts {
             bytes += fs::metadata(path).at("read", path)?.len().next_multiple_of(2048);
         }
+        let limit = job.size_limit;
         if bytes <= limit {
             return Ok(());
         }
-        Err(Error::input(format!("the ISO would have {} MB, more than its limit of {} MB", bytes / 1_000_000, limit / 1_000_000))
-            .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))
+        Err(Error::input(format!(
+            "the ISO would have {} MB, more than its limit of {} MB",
+            bytes / 1_000_000,
+            limit / 1_000_000
+        ))
+        .detail(format!("the largest packages: {}", job.largest.join(", ")))
+        .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))
     }
 
     fn xorriso(&self, job: &MediumJob, out: &Path) -> Result<()> {
         let date = iso_date(job.epoch);
         let mut run = Run::new("xorriso")
-            .args(["-as", "mkisofs", "-r", "-J", "-joliet-long", "-l", "-iso-level", "3", "-V", &job.label, "-uid", "0", "-gid", "0"])
+            .args([
+                "-as",
+                "mkisofs",
+                "-r",
+                "-J",
+                "-joliet-long",
+                "-l",
+                "-iso-level",
+                "3",
+                "-V",
+                &job.label,
+                "-uid",
+                "0",
+                "-gid",
+                "0",
+            ])
             .arg(format!("--modification-date={date}"))
             .args(["--set_all_file_dates", &date])
             .args(["--gpt_disk_guid", &guid(&self.id)])
-            .args(["--grub2-mbr", "/usr/lib/grub/i386-pc/boot_hybrid.img", "--protective-msdos-label", "--mbr-force-bootable"])
+            .args([
+                "--grub2-mbr",
+                "/usr/lib/grub/i386-pc/boot_hybrid.img",
+                "--protective-msdos-label",
+                "--mbr-force-bootable",
+            ])
             .args(["-partition_cyl_align", "off", "-partition_offset", "16"])
             .args(["-append_partition", "2", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"])
             .arg(&self.efi)

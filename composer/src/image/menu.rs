@@ -8,7 +8,8 @@ use crate::spec::ImageSpec;
 /// The image's name on the medium: live-boot reads `live/<module>.module` for the list of layers.
 pub const MODULE: &str = "borg";
 
-const ENTRY: menu::Entry<'static> = menu::Entry { kernel: "/live/vmlinuz", initrd: "/live/initrd.img", module: Some(MODULE) };
+const ENTRY: menu::Entry<'static> =
+    menu::Entry { kernel: "/live/vmlinuz", initrd: "/live/initrd.img", module: Some(MODULE) };
 
 /// GRUB's configuration.
 pub fn grub_cfg(spec: &ImageSpec, assets: &Assets) -> Result<String> {

@@ -1,5 +1,7 @@
 //! Finding and reading a profile.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: the profile's file")]
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -70,6 +70,7 @@ mod tests {
 
     fn package(name: &str, version: &str, archive: &str) -> LockedPackage {
         LockedPackage {
+            group: None,
             name: name.into(),
             version: version.into(),
             architecture: "amd64".into(),

@@ -18,11 +18,12 @@ pub struct Entry<'a> {
 /// live-build's names of kernel and initrd, which it replaces by their paths.
 pub const LIVE_BUILD: Entry<'static> = Entry { kernel: "@KERNEL_LIVE@", initrd: "@INITRD_LIVE@", module: None };
 
-/// Kernel parameters of every entry. `panic` reboots instead of offering an initramfs shell.
+/// Kernel parameters of every entry. `panic` reboots instead of offering an initramfs shell; the audit subsystem's notices
+/// would bury the login prompt below `loglevel` 6.
 fn cmdline(spec: &ImageSpec, module: Option<&str>) -> String {
     let mut words = vec!["boot=live".to_owned()];
     words.extend(module.map(|name| format!("module={name}")));
-    words.extend(["noeject".into(), "panic=30".into()]);
+    words.extend(["noeject".into(), "panic=30".into(), "loglevel=5".into()]);
     words.extend(spec.kernel.cmdline.iter().cloned());
     words.join(" ")
 }
@@ -30,7 +31,10 @@ fn cmdline(spec: &ImageSpec, module: Option<&str>) -> String {
 /// Renders `iso/grub.cfg.j2`.
 pub fn grub_cfg(spec: &ImageSpec, assets: &Assets, entry: Entry<'_>) -> Result<String> {
     let name = "iso/grub.cfg.j2";
-    let source = assets.get(name).and_then(|b| std::str::from_utf8(b).ok()).ok_or_else(|| Error::internal(format!("the asset {name} is missing")))?;
+    let source = assets
+        .get(name)
+        .and_then(|b| std::str::from_utf8(b).ok())
+        .ok_or_else(|| Error::internal(format!("the asset {name} is missing")))?;
     let mut env = minijinja::Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     env.add_filter("grub", quote_words);
@@ -38,7 +42,8 @@ pub fn grub_cfg(spec: &ImageSpec, assets: &Assets, entry: Entry<'_>) -> Result<S
     let context = minijinja::context! {
         title => title(spec), cmdline => cmdline(spec, entry.module), kernel => entry.kernel, initrd => entry.initrd,
     };
-    env.render_named_str(name, source, context).map_err(|e| Error::new(Kind::Internal, format!("cannot render {name}")).because(&e))
+    env.render_named_str(name, source, context)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot render {name}")).because(&e))
 }
 
 /// The title in the menu.

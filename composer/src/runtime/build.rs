@@ -1,5 +1,7 @@
 //! Building the runtime crates with cargo, and reading their manifests.
 
+#![allow(clippy::disallowed_types, reason = "starts cargo")]
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

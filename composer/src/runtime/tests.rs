@@ -92,6 +92,7 @@ fn packages_come_from_a_folder_and_then_from_the_store() {
     std::fs::write(folder.path().join(&package.filename), &bytes).unwrap();
     assert_eq!(get().unwrap(), std::slice::from_ref(&package));
     let locked = LockedPackage {
+        group: None,
         name: package.name.clone(),
         version: package.version.clone(),
         architecture: package.architecture.clone(),

@@ -4,6 +4,8 @@
 //! (key -> what came out), `trees/<kind>/<key>/` (unpacked: the tools tree), `locks/`, `tmp/`, `logs/`.
 //! Nothing is ever half-written: content goes to `tmp/`, is synced and renamed.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: the store")]
+
 mod session;
 
 use std::collections::BTreeSet;
@@ -41,6 +43,17 @@ impl Store {
         let root = root.canonicalize().at("open", root)?;
         let session = Arc::new(Session::open(&root.join("tmp"))?);
         Ok(Store { root, session })
+    }
+
+    /// The store as a worker sees it, with the session of the run that the worker belongs to.
+    pub fn join(root: &Path, session: &str) -> Self {
+        let session = Arc::new(Session::join(&root.join("tmp").join(session)));
+        Store { root: root.to_owned(), session }
+    }
+
+    /// The name by which a worker joins this run's session.
+    pub fn session(&self) -> String {
+        self.session.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     pub fn root(&self) -> &Path {
@@ -177,7 +190,9 @@ impl Store {
     fn flock(&self, name: &str, how: FlockArg) -> Result<Guard> {
         let path = self.root.join("locks").join(name);
         let file = File::options().create(true).append(true).open(&path).at("create", &path)?;
-        Flock::lock(file, how).map(Guard).map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))
+        Flock::lock(file, how)
+            .map(Guard)
+            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))
     }
 
     /// Every object by its name.
@@ -203,7 +218,9 @@ impl Store {
             let path = entry.at("read", &folder)?.path();
             let bytes = fs::read(&path).at("read", &path)?;
             let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-            let names = ["digest", "kernel", "initrd"].iter().filter_map(|key| value.get(key)?.as_str()?.parse::<Digest>().ok());
+            let names = ["digest", "kernel", "initrd"]
+                .iter()
+                .filter_map(|key| value.get(key)?.as_str()?.parse::<Digest>().ok());
             found.extend(names);
         }
         Ok(found)

@@ -21,9 +21,13 @@ impl Session {
     pub fn open(tmp: &Path) -> Result<Self> {
         sweep(tmp);
         loop {
-            let name = tempfile::Builder::new().prefix("run-").suffix(".lock").tempfile_in(tmp).at("create a file in", tmp)?;
-            let (file, path) = name.keep().map_err(|e| Error::host(format!("cannot create a file in {}", tmp.display())).because(&e))?;
-            let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))?;
+            let name =
+                tempfile::Builder::new().prefix("run-").suffix(".lock").tempfile_in(tmp).at("create a file in", tmp)?;
+            let (file, path) = name
+                .keep()
+                .map_err(|e| Error::host(format!("cannot create a file in {}", tmp.display())).because(&e))?;
+            let held = Flock::lock(file, FlockArg::LockExclusive)
+                .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))?;
             // Another run's sweep may have taken the file between its making and its locking.
             if !still_there(&held, &path) {
                 continue;
@@ -35,8 +39,18 @@ impl Session {
     }
 }
 
+impl Session {
+    /// The session of the run that this worker belongs to, which puts it away.
+    pub fn join(folder: &Path) -> Self {
+        Session { folder: folder.to_owned(), lock: None }
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
+        if self.lock.is_none() {
+            return;
+        }
         let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_file(self.folder.with_extension("lock"));
         self.lock.take();

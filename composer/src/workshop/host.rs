@@ -18,9 +18,19 @@ pub struct Finding {
 /// Looks at everything that a build needs.
 pub fn examine(store: &Path) -> Vec<Finding> {
     vec![
-        finding("Linux on x86-64", cfg!(all(target_os = "linux", target_arch = "x86_64")), "another system", "use a 64-bit PC with Linux"),
+        finding(
+            "Linux on x86-64",
+            cfg!(all(target_os = "linux", target_arch = "x86_64")),
+            "another system",
+            "use a 64-bit PC with Linux",
+        ),
         finding("root", nix::unistd::geteuid().is_root(), "not running as root", "run with sudo"),
-        finding("overlay file system", kernel_knows("overlay"), "the kernel has no overlayfs", "load it with `modprobe overlay`"),
+        finding(
+            "overlay file system",
+            kernel_knows("overlay"),
+            "the kernel has no overlayfs",
+            "load it with `modprobe overlay`",
+        ),
         namespaces(),
         space(store),
     ]
@@ -31,7 +41,8 @@ fn finding(name: &'static str, good: bool, what: &str, mend: &str) -> Finding {
 }
 
 fn kernel_knows(file_system: &str) -> bool {
-    fs::read_to_string("/proc/filesystems").is_ok_and(|text| text.lines().any(|l| l.split_whitespace().last() == Some(file_system)))
+    fs::read_to_string("/proc/filesystems")
+        .is_ok_and(|text| text.lines().any(|l| l.split_whitespace().last() == Some(file_system)))
 }
 
 fn namespaces() -> Finding {
@@ -48,11 +59,19 @@ fn namespaces() -> Finding {
 fn space(store: &Path) -> Finding {
     let name = "space for the store";
     let Some(free) = free_bytes(store) else {
-        return Finding { name, problem: Some((format!("cannot look at {}", store.display()), "give --store DIR".into())) };
+        return Finding {
+            name,
+            problem: Some((format!("cannot look at {}", store.display()), "give --store DIR".into())),
+        };
     };
     let good = free >= STORE_BYTES;
     let what = format!("{} MB free at {}", free / 1_000_000, store.display());
-    finding(name, good, &what, &format!("free some: a first build takes about {} MB, or set BORG_STORE", STORE_BYTES / 1_000_000))
+    finding(
+        name,
+        good,
+        &what,
+        &format!("free some: a first build takes about {} MB, or set BORG_STORE", STORE_BYTES / 1_000_000),
+    )
 }
 
 /// Bytes that an ordinary user may still write at `path`, or at the nearest folder above it that exists.

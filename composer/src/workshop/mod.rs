@@ -4,6 +4,8 @@
 //! namespaces of its own, with the tools tree as its root. Mounts and processes die with the worker, and the worker
 //! dies with its parent, whatever kills it.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: processes and namespaces")]
+
 pub mod host;
 pub mod namespaces;
 pub mod process;

@@ -39,7 +39,8 @@ pub enum Scratch {
 
 /// Leaves the host's namespaces; children, the first of which is PID 1, live in the new ones.
 pub fn leave(network: bool) -> Result<()> {
-    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    let mut flags =
+        CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
     if !network {
         flags |= CloneFlags::CLONE_NEWNET;
     }
@@ -67,7 +68,13 @@ pub fn build_root(setup: &Setup) -> Result<()> {
     }
     fs::create_dir_all(root.join("var/lib")).at("create", root)?;
     devices(root)?;
-    attach(Some(Path::new("proc")), &inside(root, "proc")?, Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)?;
+    attach(
+        Some(Path::new("proc")),
+        &inside(root, "proc")?,
+        Some("proc"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
+        None,
+    )?;
     tmpfs(&inside(root, "tmp")?, "mode=1777")?;
     tmpfs(&inside(root, "run")?, "mode=0755")?;
     bind(&setup.store, &inside(root, workshop::STORE)?, true)?;
@@ -112,7 +119,12 @@ pub fn devices(root: &Path) -> Result<()> {
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
         bind_any(&Path::new("/dev").join(name), &dev.join(name), true)?;
     }
-    for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")] {
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
         symlink(target, dev.join(name)).at("link", &dev.join(name))?;
     }
     tmpfs(&inside(&dev, "shm")?, "mode=1777")
@@ -160,7 +172,8 @@ pub fn overlay(lower: &[PathBuf], upper: &Path, work: &Path, at: &Path) -> Resul
 }
 
 pub fn detach(at: &Path) -> Result<()> {
-    umount2(at, MntFlags::MNT_DETACH).map_err(|e| Error::internal(format!("cannot unmount {}", at.display())).because(&e))
+    umount2(at, MntFlags::MNT_DETACH)
+        .map_err(|e| Error::internal(format!("cannot unmount {}", at.display())).because(&e))
 }
 
 pub fn proc(at: &Path) -> Result<()> {

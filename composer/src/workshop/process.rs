@@ -1,5 +1,7 @@
 //! Running one tool: fixed environment, output to a log, and a failure that can be pasted to replay it.
 
+#![allow(clippy::disallowed_types, reason = "starts every tool")]
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;

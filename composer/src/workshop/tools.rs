@@ -45,7 +45,9 @@ fn unpack_all(packages: &[&LockedPackage], store: &Store, root: &Path) -> Result
         let halves = [even, odd].map(|half| {
             scope.spawn(move || half.iter().try_for_each(|(_, p)| archive::deb::unpack(&store.object(&p.sha256), root)))
         });
-        halves.into_iter().try_for_each(|half| half.join().unwrap_or_else(|_| Err(crate::Error::internal("a thread failed"))))
+        halves
+            .into_iter()
+            .try_for_each(|half| half.join().unwrap_or_else(|_| Err(crate::Error::internal("a thread failed"))))
     })?;
     fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o755)).at("create", root)
 }

@@ -1,5 +1,7 @@
 //! Starting a worker and talking with it: a job goes in as JSON, lines and one result come back.
 
+#![allow(clippy::disallowed_types, reason = "starts the worker")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,8 +14,9 @@ use serde_json::Value;
 
 use crate::error::{IoContext, Result};
 use crate::progress::Progress;
+use crate::store::Store;
 use crate::workshop::namespaces::{self, Setup};
-use crate::{Error, Kind};
+use crate::{Error, Kind, workshop};
 
 /// The hidden verbs: the process that leaves the namespaces, and PID 1 inside the new ones.
 pub const OUTER: &str = "__worker";
@@ -26,6 +29,8 @@ const PROBE: &str = "--probe";
 #[derive(Debug, Serialize, Deserialize)]
 struct Envelope {
     setup: Setup,
+    /// The run's session in the store.
+    session: String,
     job: Value,
 }
 
@@ -41,8 +46,7 @@ enum Message {
 #[derive(Debug)]
 pub struct Worker<'a> {
     pub setup: Setup,
-    /// The run's folder for unfinished files.
-    pub temporaries: &'a Path,
+    pub store: &'a Store,
     pub progress: &'a Progress,
 }
 
@@ -51,16 +55,17 @@ impl Worker<'_> {
     pub fn run<J: Serialize, R: DeserializeOwned>(&self, job: &J) -> Result<R> {
         let broken = |e: &dyn std::error::Error| Error::internal("the worker's messages make no sense").because(e);
         let job = serde_json::to_value(job).map_err(|e| broken(&e))?;
-        let envelope = serde_json::to_vec(&Envelope { setup: self.setup.clone(), job }).map_err(|e| broken(&e))?;
+        let envelope = serde_json::to_vec(&Envelope { setup: self.setup.clone(), session: self.store.session(), job })
+            .map_err(|e| broken(&e))?;
         // The job goes through a file, because stdin belongs to whoever sits at the terminal.
-        let folder = &self.temporaries;
-        let mut file = tempfile::NamedTempFile::new_in(folder).at("create a file in", folder)?;
+        let mut file = self.store.temporary()?;
         file.write_all(&envelope).at("write", file.path())?;
         let mut child = start(OUTER, file.path())?;
         let _registered = crate::interrupt::Registered::new(child.id());
         let result = self.listen(&mut child);
         let status = child.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
-        let value = result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
+        let value =
+            result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
         serde_json::from_value(value).map_err(|e| broken(&e))
     }
 
@@ -71,7 +76,9 @@ impl Worker<'_> {
             match serde_json::from_str(&line) {
                 Ok(Message::Say(what, text)) => self.progress.say(&what, &text),
                 Ok(Message::Done(value)) => result = Some(Ok(value)),
-                Ok(Message::Failed { kind, message, causes, help }) => result = Some(Err(failed(kind, message, causes, help))),
+                Ok(Message::Failed { kind, message, causes, help }) => {
+                    result = Some(Err(failed(kind, message, causes, help)));
+                }
                 Err(_) => {}
             }
         }
@@ -153,10 +160,10 @@ fn outer_inner() -> Result<u8> {
 }
 
 /// PID 1 of a worker: makes the root, does the job, sends the result.
-pub fn inner(work: impl FnOnce(Value) -> Result<Value>) -> u8 {
+pub fn inner(work: impl FnOnce(Value, &Store) -> Result<Value>) -> u8 {
     let done = die_with_parent().and_then(|()| read_envelope()).and_then(|envelope| {
         namespaces::build_root(&envelope.setup)?;
-        work(envelope.job)
+        work(envelope.job, &Store::join(Path::new(workshop::STORE), &envelope.session))
     });
     match done {
         Ok(value) => {

@@ -12,22 +12,16 @@ fn systemctl(args: &[&str]) -> edge::Ended {
 
 /// Waits until nothing is left to start.
 ///
-/// Not `is-system-running --wait`: that waits for this very program when its unit is a oneshot.
+/// Not `is-system-running --wait`: that has no bound of time and names nobody. The unit is `Type=exec`, so systemd does not
+/// wait for this program in turn.
 pub fn wait_until_started(until: Instant) -> Result<String, String> {
-    let own = own_unit();
     edge::retry(until, || {
         let state = systemctl(&["is-system-running"]).output;
         if !matches!(state.as_str(), "starting" | "initializing") {
             return settled(&state);
         }
         let jobs = systemctl(&["list-jobs", "--no-legend", "--plain"]).output;
-        let running = running_jobs(&jobs, own.as_deref());
-        // Waiting jobs with nothing running wait for us.
-        if running.is_empty() && own.is_some() {
-            Ok(state)
-        } else {
-            Err(format!("still starting: {}", running.join(", ")))
-        }
+        Err(format!("still starting: {}", running_jobs(&jobs).join(", ")))
     })
 }
 
@@ -36,28 +30,16 @@ fn settled(state: &str) -> Result<String, String> {
     if matches!(state, "running" | "degraded") { Ok(state.into()) } else { Err(format!("the system is {state}")) }
 }
 
-/// The units whose jobs run, from `systemctl list-jobs`; `own` is left out.
-fn running_jobs(text: &str, own: Option<&str>) -> Vec<String> {
+/// The units whose jobs run, from `systemctl list-jobs`.
+fn running_jobs(text: &str) -> Vec<String> {
     let mut units = Vec::new();
     for line in text.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        if let [_, unit, _, "running"] = fields.as_slice()
-            && Some(*unit) != own
-        {
+        if let [_, unit, _, "running"] = fields.as_slice() {
             units.push((*unit).to_owned());
         }
     }
     units
-}
-
-/// The unit that this process belongs to.
-fn own_unit() -> Option<String> {
-    unit_of(&std::fs::read_to_string("/proc/self/cgroup").ok()?)
-}
-
-fn unit_of(cgroup: &str) -> Option<String> {
-    let path = cgroup.lines().find_map(|line| line.strip_prefix("0::"))?;
-    path.rsplit('/').find(|part| part.ends_with(".service")).map(str::to_owned)
 }
 
 /// The units that failed, each with the last lines of its journal.
@@ -96,15 +78,8 @@ mod tests {
     fn our_own_job_is_not_waited_for() {
         let jobs = "  1 multi-user.target        start waiting\n 70 borg-boot-check.service  start running\n\
                     71 nginx.service start running\n";
-        assert_eq!(running_jobs(jobs, Some("borg-boot-check.service")), ["nginx.service"]);
-        assert_eq!(running_jobs("No jobs running.\n", None), [""; 0]);
-    }
-
-    #[test]
-    fn the_unit_is_read_from_the_cgroup() {
-        let unit = unit_of("0::/system.slice/borg-boot-check.service\n");
-        assert_eq!(unit.as_deref(), Some("borg-boot-check.service"));
-        assert_eq!(unit_of("0::/user.slice/session-1.scope\n"), None);
+        assert_eq!(running_jobs(jobs), ["nginx.service"]);
+        assert_eq!(running_jobs("No jobs running.\n"), [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the host's apt knows: its Debian mirrors, proxies and credentials. An edge: it reads `/etc/apt` and the
 //! environment. Files that cannot be read are passed over, since all of this is only help.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: reads the host's apt configuration")]
+
 mod apt_conf;
 mod auth_conf;
 mod sources_list;

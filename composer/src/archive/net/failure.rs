@@ -12,7 +12,9 @@ pub enum Failure {
     Missing(String),
     /// Another status, with the path.
     Status(u16, String),
-    /// No connection: refused, no such host, no route, no answer in time.
+    /// Its name has no address.
+    Unknown,
+    /// No connection: refused, no route, no answer in time.
     Unreachable(String),
     /// Connected, then silent.
     Stalled,
@@ -32,6 +34,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Missing(path) => write!(f, "answers 404 for {path}"),
             Failure::Status(code, path) => write!(f, "answers {code} for {path}"),
+            Failure::Unknown => f.write_str("is unknown: no such host"),
             Failure::Unreachable(why) => write!(f, "cannot be reached: {why}"),
             Failure::Stalled => f.write_str("sends nothing any more"),
             Failure::Tls(why) => write!(f, "has no secure connection that can be trusted: {why}"),
@@ -56,7 +59,7 @@ impl From<ureq::Error> for Failure {
                 Failure::Unreachable("no answer in time".to_owned())
             }
             ureq::Error::Timeout(_) => Failure::Stalled,
-            ureq::Error::HostNotFound => Failure::Unreachable("no such host".to_owned()),
+            ureq::Error::HostNotFound => Failure::Unknown,
             ureq::Error::ConnectionFailed => Failure::Unreachable("no connection".to_owned()),
             ureq::Error::Tls(why) => Failure::Tls(why.to_owned()),
             ureq::Error::Rustls(why) => Failure::Tls(why.to_string()),
@@ -67,6 +70,11 @@ impl From<ureq::Error> for Failure {
 }
 
 impl Failure {
+    /// True if the same mirror may answer when it is asked again.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Failure::Unreachable(_) | Failure::Stalled | Failure::Cut(_) | Failure::Status(500.., _))
+    }
+
     /// Classifies what happened while connecting or reading.
     pub fn of_io(error: io::Error) -> Self {
         use io::ErrorKind as K;
@@ -81,6 +89,8 @@ impl Failure {
                 Ok(ureq::Error::Io(e)) => Failure::Cut(e.to_string()),
                 Ok(inner) => inner.into(),
                 Err(e) if e.to_string().contains("certificate") => Failure::Tls(e.to_string()),
+                // The standard library has no kind of its own for a resolver's failure.
+                Err(e) if e.to_string().contains("failed to lookup address") => Failure::Unknown,
                 Err(e) => Failure::Cut(e.to_string()),
             },
         }

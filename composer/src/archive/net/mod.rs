@@ -1,5 +1,7 @@
 //! The edge to the network: mirrors are asked, and what they answer is classified.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: the network, and the files that downloads grow in")]
+
 mod client;
 mod failure;
 mod partial;
@@ -9,7 +11,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use crate::progress::Progress;
@@ -19,12 +21,15 @@ pub use client::{Client, Limits, Login, Proxies};
 pub use failure::Failure;
 pub use partial::Wanted;
 
+/// How often a server may be out of reach before it counts as gone: a busy one drops a connection now and then.
+const STRIKES: u32 = 3;
+
 /// Asks mirrors in order and remembers which are of no use.
 #[derive(Debug, Default)]
 pub struct Net {
     client: Client,
-    /// Mirrors, and whole servers, that are not asked again in this run.
-    dead: Mutex<HashSet<String>>,
+    /// Strikes against mirrors and whole servers; with [`STRIKES`] one is not asked again in this run.
+    strikes: Mutex<HashMap<String, u32>>,
     /// What was said already, so that a hundred packages make one line.
     said: Mutex<HashSet<String>>,
 }
@@ -43,20 +48,26 @@ impl Net {
         mut ask: impl FnMut(&Client, &str) -> Result<T, Failure>,
     ) -> Result<T> {
         let mut reasons = Vec::new();
-        for (mirror, next) in mirrors.iter().zip(mirrors.iter().skip(1).map(Some).chain([None])) {
-            if self.is_dead(mirror) {
-                continue;
-            }
-            match ask(&self.client, mirror) {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Local(error)) => return Err(error),
-                Err(failure) => {
-                    let reason = format!("{} {failure}", shown(mirror));
-                    self.give_up(mirror, &failure);
-                    self.say(progress, mirror, &failure, &reason, next);
-                    reasons.push(reason);
+        let mut round: Vec<&String> = mirrors.iter().collect();
+        // The second round asks only those whose failure may have been a passing one.
+        for _ in 0..2 {
+            let mut again = Vec::new();
+            for (i, mirror) in round.iter().enumerate().filter(|(_, m)| !self.is_dead(m)) {
+                match ask(&self.client, mirror) {
+                    Ok(answer) => return Ok(answer),
+                    Err(Failure::Local(error)) => return Err(error),
+                    Err(failure) => {
+                        let reason = format!("{} {failure}", shown(mirror));
+                        self.strike(mirror, &failure);
+                        self.say(progress, mirror, &failure, &reason, round.get(i + 1).copied());
+                        again.extend(failure.may_pass().then_some(*mirror));
+                        if !reasons.contains(&reason) {
+                            reasons.push(reason);
+                        }
+                    }
                 }
             }
+            round = again;
         }
         if reasons.is_empty() {
             reasons.push("every mirror failed before in this run".to_owned());
@@ -65,17 +76,19 @@ impl Net {
     }
 
     fn is_dead(&self, mirror: &str) -> bool {
-        self.dead.lock().is_ok_and(|dead| dead.contains(mirror) || dead.contains(server(mirror)))
+        let gone = |strikes: &HashMap<String, u32>, name: &str| strikes.get(name).is_some_and(|n| *n >= STRIKES);
+        self.strikes.lock().is_ok_and(|strikes| gone(&strikes, mirror) || gone(&strikes, server(mirror)))
     }
 
-    fn give_up(&self, mirror: &str, failure: &Failure) {
-        let name = match failure {
-            Failure::Unreachable(_) | Failure::Stalled | Failure::Tls(_) => server(mirror),
-            Failure::Untrusted(_) | Failure::WrongBytes(_) => mirror,
+    fn strike(&self, mirror: &str, failure: &Failure) {
+        let (name, weight) = match failure {
+            Failure::Unreachable(_) | Failure::Stalled => (server(mirror), 1),
+            Failure::Unknown | Failure::Tls(_) => (server(mirror), STRIKES),
+            Failure::Untrusted(_) | Failure::WrongBytes(_) => (mirror, STRIKES),
             Failure::Missing(_) | Failure::Status(..) | Failure::Cut(_) | Failure::Local(_) => return,
         };
-        if let Ok(mut dead) = self.dead.lock() {
-            dead.insert(name.to_owned());
+        if let Ok(mut strikes) = self.strikes.lock() {
+            *strikes.entry(name.to_owned()).or_default() += weight;
         }
     }
 

@@ -39,7 +39,8 @@ pub fn build(places: &[Place], debs: &[Deb], store: &Store, epoch: u64) -> Resul
     }
     for (number, place) in places.iter().enumerate() {
         let text = if number == 0 { index.as_str() } else { "" };
-        add_suite(&mut archive, place, text, epoch).map_err(|e| Error::internal("cannot make a package index").because(&e))?;
+        add_suite(&mut archive, place, text, epoch)
+            .map_err(|e| Error::internal("cannot make a package index").because(&e))?;
     }
     Ok(archive)
 }
@@ -56,7 +57,8 @@ fn filename(deb: &Deb) -> String {
 /// One package's paragraph of a Packages file.
 pub fn entry(control: &Paragraph, deb: &Deb) -> String {
     let mut text = String::new();
-    let own = |name: &str| matches!(name, "Filename" | "Size" | "SHA256") || name == "Priority" && deb.priority.is_some();
+    let own =
+        |name: &str| matches!(name, "Filename" | "Size" | "SHA256") || name == "Priority" && deb.priority.is_some();
     for (name, value) in control.iter().filter(|(name, _)| !own(name)) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name}: {}", value.replace('\n', "\n "));
@@ -100,7 +102,8 @@ mod tests {
 
     #[test]
     fn an_entry_keeps_the_control_file_and_says_where_the_package_is() {
-        let control = paragraphs("Package: a\nVersion: 1\nPriority: required\nDescription: x\n long\n .\n end\n").remove(0);
+        let control =
+            paragraphs("Package: a\nVersion: 1\nPriority: required\nDescription: x\n long\n .\n end\n").remove(0);
         let deb = Deb { size: 3, sha256: Digest::of("a"), priority: Some("optional".into()) };
         let text = entry(&control, &deb);
         let read = paragraphs(&text).remove(0);
@@ -112,15 +115,23 @@ mod tests {
 
     #[test]
     fn the_release_lists_what_is_served() {
-        let place = Place { uri: "http://deb.test/debian/".into(), suite: "trixie".into(), components: vec!["main".into(), "contrib".into()] };
+        let place = Place {
+            uri: "http://deb.test/debian/".into(),
+            suite: "trixie".into(),
+            components: vec!["main".into(), "contrib".into()],
+        };
         let mut archive = Archive::new();
         add_suite(&mut archive, &place, "Package: a\n\n", 0).unwrap();
-        let Some(Item::Bytes(release)) = archive.get("http://deb.test/debian/dists/trixie/Release") else { panic!("{archive:?}") };
+        let Some(Item::Bytes(release)) = archive.get("http://deb.test/debian/dists/trixie/Release") else {
+            panic!("{archive:?}")
+        };
         let release = String::from_utf8(release.clone()).unwrap();
         assert!(release.contains("Date: Thu, 01 Jan 1970 00:00:00 UTC"), "{release}");
         for line in release.lines().filter_map(|l| l.strip_prefix(' ')) {
             let [sum, size, path] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
-            let Some(Item::Bytes(bytes)) = archive.get(&format!("http://deb.test/debian/dists/trixie/{path}")) else { panic!("{path}") };
+            let Some(Item::Bytes(bytes)) = archive.get(&format!("http://deb.test/debian/dists/trixie/{path}")) else {
+                panic!("{path}")
+            };
             assert_eq!((sum.to_owned(), size.to_owned()), (Digest::of(bytes).to_string(), bytes.len().to_string()));
         }
     }

@@ -78,7 +78,11 @@ impl Place {
 
 impl Installed {
     pub fn of(package: &LockedPackage) -> Self {
-        Installed { name: package.name.clone(), version: package.version.clone(), architecture: package.architecture.clone() }
+        Installed {
+            name: package.name.clone(),
+            version: package.version.clone(),
+            architecture: package.architecture.clone(),
+        }
     }
 }
 

@@ -37,11 +37,10 @@ const APT_OPTIONS: &str = "--yes -o Acquire::AllowInsecureRepositories=true -o A
                            -o Acquire::https::Proxy=http://127.0.0.1:1";
 
 /// Builds the image and says how long `lb build` took.
-pub fn build(job: &LiveBuildJob) -> Result<LiveBuilt> {
-    let store = Store::open(Path::new(workshop::STORE))?;
+pub fn build(job: &LiveBuildJob, store: &Store) -> Result<LiveBuilt> {
     prepare(job)?;
     loopback::up()?;
-    let proxy = server::start(archive::build(&job.archives, &job.debs, &store, job.epoch)?)?;
+    let proxy = server::start(archive::build(&job.archives, &job.debs, store, job.epoch)?)?;
     let lb = |verb: &str| in_folder(job).arg("lb").arg(verb);
     let unsigned = ["--apt-secure", "false", "--apt-options", APT_OPTIONS, "--apt-http-proxy", proxy.as_str()];
     lb("config").args(&job.options).args(unsigned).run()?;
@@ -109,8 +108,10 @@ fn unsquashed(squashfs: &Path, job: &LiveBuildJob) -> Result<PathBuf> {
 fn publish(iso: &Path, job: &LiveBuildJob) -> Result<Output> {
     let size = fs::metadata(iso).at("read", iso)?.len();
     if size > job.size_limit {
-        let message = format!("the ISO has {} MB, more than its limit of {} MB", size / 1_000_000, job.size_limit / 1_000_000);
-        return Err(Error::input(message).help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"));
+        let message =
+            format!("the ISO has {} MB, more than its limit of {} MB", size / 1_000_000, job.size_limit / 1_000_000);
+        return Err(Error::input(message)
+            .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"));
     }
     fs::copy(iso, &job.out).at("write", &job.out)?;
     fs::File::open(&job.out).and_then(|file| file.sync_all()).at("write", &job.out)?;
@@ -134,6 +135,10 @@ fn one(folder: &Path, is_it: impl Fn(&str) -> bool) -> Result<PathBuf> {
     }
     match found.as_slice() {
         [path] => Ok(path.clone()),
-        all => Err(Error::internal(format!("live-build left {} files in {} where one was expected", all.len(), folder.display()))),
+        all => Err(Error::internal(format!(
+            "live-build left {} files in {} where one was expected",
+            all.len(),
+            folder.display()
+        ))),
     }
 }

@@ -105,7 +105,10 @@ mod tests {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbytesHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(
+            text,
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbytesHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        );
     }
 
     proptest! {

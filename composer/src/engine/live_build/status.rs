@@ -16,7 +16,11 @@ pub fn installed(status: &str) -> Vec<Installed> {
         }
         let field = |name| p.get(name).unwrap_or_default().to_owned();
         let note = if state == "installed" { String::new() } else { format!(" ({state})") };
-        Some(Installed { name: field("Package"), version: field("Version") + &note, architecture: field("Architecture") })
+        Some(Installed {
+            name: field("Package"),
+            version: field("Version") + &note,
+            architecture: field("Architecture"),
+        })
     };
     let mut found: Vec<Installed> = all.iter().filter_map(one).collect();
     found.sort();
@@ -39,9 +43,14 @@ pub fn write(packages: &[Installed]) -> String {
 
 /// One line for each package that is not the same in both, in words.
 pub fn differences(locked: &[Installed], found: &[Installed]) -> Vec<String> {
-    let by_name = |all: &[Installed]| -> BTreeMap<String, String> { all.iter().map(|p| (p.name.clone(), p.version.clone())).collect() };
+    let by_name = |all: &[Installed]| -> BTreeMap<String, String> {
+        all.iter().map(|p| (p.name.clone(), p.version.clone())).collect()
+    };
     let (locked, found) = (by_name(locked), by_name(found));
-    let missing = locked.iter().filter(|(name, _)| !found.contains_key(*name)).map(|(name, version)| format!("{name} {version} is missing"));
+    let missing = locked
+        .iter()
+        .filter(|(name, _)| !found.contains_key(*name))
+        .map(|(name, version)| format!("{name} {version} is missing"));
     let others = found.iter().filter_map(|(name, version)| match locked.get(name) {
         None => Some(format!("{name} {version} is not in the lock")),
         Some(expected) if expected != version => Some(format!("{name} is {version}, the lock has {expected}")),
@@ -74,7 +83,10 @@ mod tests {
     fn differences_are_named() {
         let locked = [package("a", "1"), package("b", "1"), package("c", "1")];
         let found = [package("b", "2"), package("c", "1"), package("d", "1")];
-        assert_eq!(differences(&locked, &found), ["a 1 is missing", "b is 2, the lock has 1", "d 1 is not in the lock"]);
+        assert_eq!(
+            differences(&locked, &found),
+            ["a 1 is missing", "b is 2, the lock has 1", "d 1 is not in the lock"]
+        );
         assert_eq!(differences(&locked, &locked), [""; 0]);
     }
 }

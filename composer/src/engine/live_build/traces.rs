@@ -20,7 +20,8 @@ pub fn refuse(root: &Path) -> Result<()> {
 fn find(folder: &Path) -> Result<Option<(&'static str, String)>> {
     for entry in fs::read_dir(folder).at("read", folder)? {
         let path = entry.at("read", folder)?.path();
-        let found = if path.is_dir() { find(&path)? } else { look(&path)?.map(|trace| (trace, path.display().to_string())) };
+        let found =
+            if path.is_dir() { find(&path)? } else { look(&path)?.map(|trace| (trace, path.display().to_string())) };
         if found.is_some() {
             return Ok(found);
         }

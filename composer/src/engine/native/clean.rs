@@ -47,7 +47,10 @@ pub fn clean(root: &Path) -> Result<()> {
         remove(&root.join(name))?;
     }
     for (folder, start, end) in ENDINGS {
-        each(&root.join(folder), |path, name| if name.starts_with(start) && name.ends_with(end) { remove(path) } else { Ok(()) })?;
+        each(
+            &root.join(folder),
+            |path, name| if name.starts_with(start) && name.ends_with(end) { remove(path) } else { Ok(()) },
+        )?;
     }
     for folder in FOLDERS {
         each(&root.join(folder), |path, _| remove_all(path))?;

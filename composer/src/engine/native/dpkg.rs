@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use crate::engine::job::Deb;
+use crate::engine::native::accounts;
 use crate::engine::native::target::Target;
 use crate::error::{IoContext, Result};
+use crate::lock::types::Ids;
 use crate::store::Store;
 use crate::{Error, archive, workshop};
 
@@ -32,7 +34,9 @@ pub fn bootstrap(root: &Path, essential: &[Deb], store: &Store) -> Result<()> {
 
 /// Unpacks all, then configures all. Pre-Depends are met by order of names only, which the one configure run makes good:
 /// the scripts that need them configured are those of essential packages, whose files are already there.
-pub fn install(target: &Target, debs: &[&Deb], store: &Store) -> Result<()> {
+///
+/// `ids` are numbers that users and groups must get.
+pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store) -> Result<()> {
     if debs.is_empty() {
         return Ok(());
     }
@@ -40,8 +44,9 @@ pub fn install(target: &Target, debs: &[&Deb], store: &Store) -> Result<()> {
     dpkg(target).arg("--unpack").args(paths).run().map_err(|e| name_package(e, "unpack"))?;
     // The initrd is made once, at the end, whatever the packages' triggers ask for.
     let mask = target.mask("usr/sbin/update-initramfs")?;
+    let pools = ids.map(|ids| accounts::lay_out(ids, target)).transpose()?.flatten();
     let configured = dpkg(target).args(["--configure", "-a"]).run().map_err(|e| name_package(e, "configure"));
-    if let Some(mask) = mask {
+    for mask in mask.into_iter().chain(pools) {
         mask.lift()?;
     }
     configured
@@ -68,7 +73,8 @@ fn dpkg(target: &Target) -> crate::workshop::Run {
 
 fn name_package(error: Error, deed: &str) -> Error {
     let named = error.causes().iter().find_map(|text| {
-        text.lines().find_map(|l| l.strip_prefix("dpkg: error processing ").map(|rest| rest.trim_end_matches(':').to_owned()))
+        text.lines()
+            .find_map(|l| l.strip_prefix("dpkg: error processing ").map(|rest| rest.trim_end_matches(':').to_owned()))
     });
     let message = match named {
         Some(package) => format!("cannot {deed} {package}"),

@@ -1,6 +1,9 @@
 //! The native engine's work, done inside a worker: dpkg unpacks and configures on a scratch file system, and layers are
 //! packed straight from there.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: works in an unpacked system")]
+
+mod accounts;
 mod clean;
 mod dpkg;
 mod facts;
@@ -9,20 +12,21 @@ pub mod pack;
 pub mod squash;
 mod target;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::engine::job::{BaseInput, BootRecord, Built, Facts, LayerRecord, PackagesInput, Step, SystemJob};
 use crate::error::{IoContext, Result};
+use crate::lock::types::Ids;
 use crate::store::Store;
 use crate::workshop::{self, Voice, namespaces};
 use crate::{Digest, Error};
 use target::Target;
 
 /// Makes what the job asks for.
-pub fn build(job: &SystemJob) -> Result<Built> {
-    let store = Store::open(Path::new(workshop::STORE))?;
+pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
     let work = Path::new(workshop::WORK);
-    let context = Context { job, store: &store };
+    let context = Context { job, store };
     std::thread::scope(|scope| {
         let base_folder = work.join("base");
         let base_facts = context.base(&base_folder)?;
@@ -63,15 +67,33 @@ impl Context<'_> {
     }
 
     fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<Facts> {
-        std::fs::create_dir_all(folder).at("create", folder)?;
         Voice.say("base", &format!("{} packages", input.essential.len() + input.others.len()));
-        dpkg::bootstrap(folder, &input.essential, self.store)?;
-        let target = Target::enter(folder, self.job)?;
         let all: Vec<_> = input.essential.iter().chain(&input.others).collect();
-        dpkg::install(&target, &all, self.store)?;
-        target.leave()?;
-        clean::clean(folder)?;
-        facts::gather(folder)
+        self.keeping_ids(
+            |ids| {
+                fs::create_dir_all(folder).at("create", folder)?;
+                dpkg::bootstrap(folder, &input.essential, self.store)?;
+                let target = Target::enter(folder, self.job)?;
+                dpkg::install(&target, &all, ids, self.store)?;
+                target.leave()?;
+                clean::clean(folder)?;
+                facts::gather(folder)
+            },
+            || fs::remove_dir_all(folder).at("remove", folder),
+        )
+    }
+
+    /// Makes a layer, and if its users' or groups' numbers are not the lock's, once more with those.
+    fn keeping_ids(
+        &self,
+        make: impl Fn(Option<&Ids>) -> Result<Facts>,
+        undo: impl FnOnce() -> Result<()>,
+    ) -> Result<Facts> {
+        let facts = make(None)?;
+        let Some(ids) = accounts::to_keep(&self.job.ids, &facts.accounts.ids()) else { return Ok(facts) };
+        Voice.say("ids", "once more, with the lock's numbers of system users");
+        undo()?;
+        make(Some(&ids))
     }
 
     /// Leaves what the packages layer adds in `upper`; answers with its facts if the layer has to be packed.
@@ -84,19 +106,28 @@ impl Context<'_> {
 
     fn make_packages(&self, input: &PackagesInput, base: &Path, upper: &Path) -> Result<Facts> {
         Voice.say("packages", &format!("{} packages", input.debs.len()));
-        let merged = overlay("packages", &[base.to_owned()], upper)?;
-        let target = Target::enter(&merged, self.job)?;
-        dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), self.store)?;
-        pack::write_tree(&input.units, &merged, self.job.epoch)?;
+        self.keeping_ids(
+            |ids| {
+                let merged = overlay("packages", &[base.to_owned()], upper)?;
+                self.fill_packages(input, &merged, ids)?;
+                let facts = facts::gather(&merged)?;
+                namespaces::detach(&merged)?;
+                Ok(facts)
+            },
+            || fs::remove_dir_all(upper).at("remove", upper),
+        )
+    }
+
+    fn fill_packages(&self, input: &PackagesInput, merged: &Path, ids: Option<&Ids>) -> Result<()> {
+        let target = Target::enter(merged, self.job)?;
+        dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), ids, self.store)?;
+        pack::write_tree(&input.units, merged, self.job.epoch)?;
         for command in &input.commands {
             target.run(command)?;
         }
         target.run(&["systemctl".into(), "preset-all".into()])?;
         target.leave()?;
-        clean::clean(&merged)?;
-        let facts = facts::gather(&merged)?;
-        namespaces::detach(&merged)?;
-        Ok(facts)
+        clean::clean(merged)
     }
 
     /// Makes kernel and initrd artefacts from the layers given top first.
@@ -112,7 +143,8 @@ impl Context<'_> {
     }
 
     fn squash(&self, folder: &Path, facts: Facts) -> Result<LayerRecord> {
-        let (digest, size) = squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
+        let (digest, size) =
+            squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
         Ok(LayerRecord { digest, size, facts })
     }
 

@@ -120,7 +120,9 @@ impl<W: Write> Packer<'_, W> {
 
 /// File capabilities, opaque folders and users' own attributes; not the overlay's bookkeeping of this build.
 fn keeps(name: &str) -> bool {
-    name == "security.capability" || name == "trusted.overlay.opaque" || name.starts_with("user.") && !name.starts_with("user.overlay.")
+    name == "security.capability"
+        || name == "trusted.overlay.opaque"
+        || name.starts_with("user.") && !name.starts_with("user.overlay.")
 }
 
 /// Writes a tree of files, owned by root, below `root`; parent folders are made where they are missing.
@@ -183,7 +185,9 @@ pub fn pack_tree(tree: &Tree, epoch: u64, sink: impl Write) -> Result<()> {
 fn tree_header(node: &crate::tree::Node, epoch: u64) -> Result<Header> {
     let number = |text: &str| match text {
         "root" => Ok(0),
-        other => other.parse::<u64>().map_err(|e| crate::Error::internal(format!("the owner {other} is not a number by now")).because(&e)),
+        other => other
+            .parse::<u64>()
+            .map_err(|e| crate::Error::internal(format!("the owner {other} is not a number by now")).because(&e)),
     };
     let mut header = Header::new_gnu();
     header.set_mode(node.mode);
@@ -194,7 +198,13 @@ fn tree_header(node: &crate::tree::Node, epoch: u64) -> Result<Header> {
     Ok(header)
 }
 
-fn parents(tar: &mut Builder<impl Write>, path: &str, epoch: u64, made: &mut std::collections::BTreeSet<String>, tree: &Tree) -> Result<()> {
+fn parents(
+    tar: &mut Builder<impl Write>,
+    path: &str,
+    epoch: u64,
+    made: &mut std::collections::BTreeSet<String>,
+    tree: &Tree,
+) -> Result<()> {
     for (end, _) in path.match_indices('/') {
         let folder = &path[..end];
         if made.contains(folder) || tree.get(folder).is_some() {

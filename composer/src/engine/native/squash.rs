@@ -15,7 +15,13 @@ use crate::{Digest, Error};
 const BUFFER: usize = 1 << 20;
 
 /// Packs a folder into the store; answers with digest and size.
-pub fn squash_folder(folder: &Path, epoch: u64, compression: Compression, store: &Store, log: &Path) -> Result<(Digest, u64)> {
+pub fn squash_folder(
+    folder: &Path,
+    epoch: u64,
+    compression: Compression,
+    store: &Store,
+    log: &Path,
+) -> Result<(Digest, u64)> {
     squash(epoch, compression, store, log, |sink| pack::pack(folder, epoch, sink))
 }
 

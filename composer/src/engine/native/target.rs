@@ -59,7 +59,7 @@ impl Target {
         fs::write(stub, "#!/bin/sh\nexit 0\n").at("write", stub)?;
         fs::set_permissions(stub, std::os::unix::fs::PermissionsExt::from_mode(0o755)).at("write", stub)?;
         namespaces::bind(stub, &place, true)?;
-        Ok(Some(Mask(place)))
+        Ok(Some(Mask::new(place)))
     }
 
     /// A tool of the tools tree that acts on the target.
@@ -78,6 +78,11 @@ impl Target {
 pub struct Mask(PathBuf);
 
 impl Mask {
+    /// Something that was bound over `place`.
+    pub fn new(place: PathBuf) -> Self {
+        Mask(place)
+    }
+
     pub fn lift(self) -> Result<()> {
         namespaces::detach(&self.0)
     }
