@@ -22,17 +22,27 @@ pub fn root(descriptor: &[u8]) -> Option<Extent> {
 
 /// The entry `name` of a folder's bytes; ISO names are upper case and may carry `.` and a version.
 pub fn entry(folder: &[u8], name: &str) -> Option<Extent> {
-    folder.chunks(usize::try_from(SECTOR).ok()?).find_map(|sector| in_sector(sector, name))
+    find(folder, |id| id.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// The first entry `<name>-…` of a folder's bytes; ISO names have `_` for `-`.
+pub fn versioned(folder: &[u8], name: &str) -> Option<Extent> {
+    let start = format!("{name}_");
+    find(folder, |id| id.get(..start.len()).is_some_and(|id| id.eq_ignore_ascii_case(start.as_bytes())))
+}
+
+fn find(folder: &[u8], is_it: impl Fn(&[u8]) -> bool) -> Option<Extent> {
+    folder.chunks(usize::try_from(SECTOR).ok()?).find_map(|sector| in_sector(sector, &is_it))
 }
 
 /// Records do not cross sectors; a zero length ends one.
-fn in_sector(sector: &[u8], name: &str) -> Option<Extent> {
+fn in_sector(sector: &[u8], is_it: impl Fn(&[u8]) -> bool) -> Option<Extent> {
     let mut rest = sector;
     loop {
         let length = usize::from(*rest.first()?);
         let record = rest.get(..length).filter(|r| r.len() >= 33)?;
         let id = record.get(33..33 + usize::from(*record.get(32)?))?;
-        if plain(id).eq_ignore_ascii_case(name.as_bytes()) {
+        if is_it(plain(id)) {
             return extent(record);
         }
         rest = rest.get(length..)?;
@@ -75,6 +85,10 @@ mod tests {
         assert_eq!(entry(&folder, "vmlinuz"), Some(Extent { offset: 99 * 2048, length: 12_345 }));
         assert_eq!(entry(&folder, "initrd.img"), Some(Extent { offset: 30 * 2048, length: 7 }));
         assert_eq!(entry(&folder, "vmlinux"), None);
+        folder.resize(4096, 0);
+        folder.extend(record(b"VMLINUZ_6_12_117_DEB13_AM.64;1", 100, 5));
+        assert_eq!(versioned(&folder, "vmlinuz"), Some(Extent { offset: 100 * 2048, length: 5 }));
+        assert_eq!(versioned(&folder, "initrd"), None);
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::store::Store;
 
-/// The kernel on the medium.
+/// The kernel on the medium; live-build's is followed by its version.
 const KERNEL: [&str; 2] = ["live", "vmlinuz"];
 
 /// Boots a copy of the ISO with one byte of the kernel changed; an error if the kernel starts all the same, or if
@@ -80,7 +80,7 @@ fn find(file: &mut File, iso: &Path) -> Result<Extent> {
     let mut at = iso9660::root(&descriptor).ok_or_else(missing)?;
     for name in KERNEL {
         let folder = read(file, Extent { length: at.length.min(iso9660::FOLDER_LIMIT), ..at }).at("read", iso)?;
-        at = iso9660::entry(&folder, name).ok_or_else(missing)?;
+        at = iso9660::entry(&folder, name).or_else(|| iso9660::versioned(&folder, name)).ok_or_else(missing)?;
     }
     Ok(at)
 }

@@ -254,6 +254,7 @@ impl Run<'_> {
 
     /// The same tree through Debian's live-build. Its ISO is another one each time, so the lock remembers nothing of it.
     fn with_live_build(&self, tree: Tree, tag: &str, log: &Log) -> Result<PathBuf> {
+        live_build::fits(self.lock)?;
         let bench = self.bench(&live_build::GROUPS)?;
         std::fs::create_dir_all(&self.args.out).at("create", &self.args.out)?;
         let out = self.args.out.canonicalize().at("open", &self.args.out)?;

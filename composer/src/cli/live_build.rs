@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::archive::pin::TOOLS_ARCHIVE;
 use crate::engine::live_build::{Installed, LiveBuildJob, LiveBuilt, debs, differences, places};
 use crate::error::{Error, Result};
 use crate::lock::Lock;
@@ -14,6 +15,15 @@ pub const GROUPS: [&str; 3] = ["build", "boot", "live-build"];
 
 /// The squashfs options of `--fast`.
 const FAST: [&str; 4] = ["--chroot-squashfs-compression-type", "zstd", "--chroot-squashfs-compression-level", "3"];
+
+/// live-build installs tools into its chroot for a while, and those of the lock fit one suite only.
+pub fn fits(lock: &Lock) -> Result<()> {
+    if lock.tools.iter().all(|tool| tool.archive != TOOLS_ARCHIVE) {
+        return Ok(());
+    }
+    Err(Error::input("the live-build engine makes images of trixie only")
+        .help("build this profile with --engine native"))
+}
 
 /// The worker's job; `log` and `out` are paths inside the worker.
 pub fn job(spec: &ImageSpec, lock: &Lock, tree: Tree, fast: bool, log: PathBuf, out: PathBuf) -> LiveBuildJob {

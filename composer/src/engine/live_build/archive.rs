@@ -35,7 +35,7 @@ pub fn build(places: &[Place], debs: &[Deb], store: &Store, epoch: u64) -> Resul
     for deb in debs {
         let path = store.object(&deb.sha256);
         index += &entry(&deb::control(&path)?, deb);
-        archive.insert(format!("{}/{}", root(first), deb.filename), Item::File(path));
+        archive.insert(format!("{}/{}", root(first), filename(deb)), Item::File(path));
     }
     for (number, place) in places.iter().enumerate() {
         let text = if number == 0 { index.as_str() } else { "" };
@@ -47,6 +47,11 @@ pub fn build(places: &[Place], debs: &[Deb], store: &Store, epoch: u64) -> Resul
 
 fn root(place: &Place) -> &str {
     place.uri.trim_end_matches('/')
+}
+
+/// Where a package is: two archives may have different files of one name.
+fn filename(deb: &Deb) -> String {
+    format!("pool/{}.deb", deb.sha256)
 }
 
 /// One package's paragraph of a Packages file.
@@ -61,7 +66,7 @@ pub fn entry(control: &Paragraph, deb: &Deb) -> String {
     if let Some(priority) = &deb.priority {
         let _ = writeln!(text, "Priority: {priority}");
     }
-    let _ = write!(text, "Filename: {}\nSize: {}\nSHA256: {}\n\n", deb.filename, deb.size, deb.sha256);
+    let _ = write!(text, "Filename: {}\nSize: {}\nSHA256: {}\n\n", filename(deb), deb.size, deb.sha256);
     text
 }
 
@@ -99,15 +104,12 @@ mod tests {
     fn an_entry_keeps_the_control_file_and_says_where_the_package_is() {
         let control =
             paragraphs("Package: a\nVersion: 1\nPriority: required\nDescription: x\n long\n .\n end\n").remove(0);
-        let deb =
-            Deb { filename: "pool/a.deb".into(), size: 3, sha256: Digest::of("a"), priority: Some("optional".into()) };
+        let deb = Deb { size: 3, sha256: Digest::of("a"), priority: Some("optional".into()) };
         let text = entry(&control, &deb);
         let read = paragraphs(&text).remove(0);
         assert_eq!(read.get("Description"), Some("x\nlong\n.\nend"));
-        assert_eq!(
-            (read.get("Priority"), read.get("Filename"), read.get("Size")),
-            (Some("optional"), Some("pool/a.deb"), Some("3"))
-        );
+        assert_eq!((read.get("Priority"), read.get("Size")), (Some("optional"), Some("3")));
+        assert_eq!(read.get("Filename"), Some(filename(&deb).as_str()));
         assert_eq!(text.matches("Priority").count(), 1);
     }
 

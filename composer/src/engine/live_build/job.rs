@@ -42,7 +42,6 @@ pub struct Place {
 /// A package that the local archive offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deb {
-    pub filename: String,
     pub size: u64,
     pub sha256: Digest,
     /// What debootstrap goes by, if not the package's own.
@@ -105,5 +104,5 @@ pub fn debs(packages: &[LockedPackage], tools: &[LockedPackage]) -> Vec<Deb> {
 }
 
 fn deb(package: &LockedPackage, priority: Option<String>) -> Deb {
-    Deb { filename: package.filename.clone(), size: package.size, sha256: package.sha256, priority }
+    Deb { size: package.size, sha256: package.sha256, priority }
 }

@@ -6,8 +6,6 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use percent_encoding::percent_decode_str;
-
 use crate::engine::live_build::archive::{Archive, Item};
 use crate::error::{Error, Result};
 
@@ -60,10 +58,9 @@ fn wanted(head: &[u8]) -> Option<String> {
     if !request.parse(head).ok()?.is_complete() || request.method != Some("GET") {
         return None;
     }
-    // apt quotes `+` and `~`, debootstrap does not.
-    let path = percent_decode_str(request.path?).decode_utf8().ok()?.into_owned();
+    let path = request.path?;
     if path.starts_with("http://") {
-        return Some(path);
+        return Some(path.to_owned());
     }
     let host = request.headers.iter().find(|h| h.name.eq_ignore_ascii_case("host"))?;
     Some(format!("http://{}{path}", std::str::from_utf8(host.value).ok()?))
@@ -90,12 +87,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn addresses_are_whole_and_unquoted() {
+    fn addresses_are_whole() {
         let address = |head: &str| wanted(head.as_bytes());
-        let own = "GET /debian/pool/g%2b%2b_1%7e2.deb HTTP/1.1\r\nHost: deb.test\r\n\r\n";
-        assert_eq!(address(own).as_deref(), Some("http://deb.test/debian/pool/g++_1~2.deb"));
-        let proxied = "GET http://deb.test/debian/pool/g++_1~2.deb HTTP/1.1\r\nHost: x\r\n\r\n";
-        assert_eq!(address(proxied).as_deref(), Some("http://deb.test/debian/pool/g++_1~2.deb"));
+        let own = "GET /debian/pool/a.deb HTTP/1.1\r\nHost: deb.test\r\n\r\n";
+        assert_eq!(address(own).as_deref(), Some("http://deb.test/debian/pool/a.deb"));
+        let proxied = "GET http://deb.test/debian/pool/a.deb HTTP/1.1\r\nHost: x\r\n\r\n";
+        assert_eq!(address(proxied).as_deref(), Some("http://deb.test/debian/pool/a.deb"));
         assert_eq!(address("CONNECT deb.test:443 HTTP/1.1\r\n\r\n"), None);
     }
 
