@@ -145,8 +145,16 @@ impl Run {
     }
 
     fn failure(&self, status: &str, log: &Path, start: u64) -> Error {
-        let mut error = Error::new(self.kind, format!("{} failed: {status}", self.name()));
         let lines = tail(log, start);
+        // Each tool has its own words around the C library's for ENOSPC.
+        let full = lines.iter().any(|line| line.contains("No space left on device"));
+        let kind = if full { Kind::Host } else { self.kind };
+        let mut error = Error::new(kind, format!("{} failed: {status}", self.name()));
+        if full {
+            error = error.help(
+                "free some space on the store's and the ISO's file systems, or choose others with --store and --out",
+            );
+        }
         if !lines.is_empty() {
             error = error.detail(format!("its last lines:\n{}", lines.join("\n")));
         }

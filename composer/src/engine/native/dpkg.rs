@@ -9,7 +9,7 @@ use crate::engine::native::target::Target;
 use crate::error::{IoContext, Result};
 use crate::lock::types::Ids;
 use crate::store::Store;
-use crate::{Error, archive, workshop};
+use crate::{Error, Kind, archive, workshop};
 
 /// The folders and files that dpkg wants to find.
 const ADMIN_FOLDERS: [&str; 4] = ["info", "updates", "triggers", "alternatives"];
@@ -41,11 +41,11 @@ pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store)
         return Ok(());
     }
     let paths = in_order(debs).into_iter().map(|d| store.object(&d.sha256).into_os_string());
-    dpkg(target).arg("--unpack").args(paths).run().map_err(|e| name_package(e, "unpack"))?;
+    dpkg(target).arg("--unpack").args(paths).run().map_err(|e| name_package(e, "unpacked"))?;
     // The initrd is made once, at the end, whatever the packages' triggers ask for.
     let mask = target.mask("usr/sbin/update-initramfs")?;
     let pools = ids.map(|ids| accounts::lay_out(ids, target)).transpose()?.flatten();
-    let configured = dpkg(target).args(["--configure", "-a"]).run().map_err(|e| name_package(e, "configure"));
+    let configured = dpkg(target).args(["--configure", "-a"]).run().map_err(|e| name_package(e, "configured"));
     for mask in mask.into_iter().chain(pools) {
         mask.lift()?;
     }
@@ -68,18 +68,43 @@ fn dpkg(target: &Target) -> crate::workshop::Run {
         "--force-confdef",
         "--force-confold",
         "--no-pager",
+        // The image starts with empty logs, and /var/log may not be there yet.
+        "--log=/dev/null",
     ])
 }
 
+/// Says which package failed, if dpkg did: its own word is a line that starts with `dpkg: error processing package`.
 fn name_package(error: Error, deed: &str) -> Error {
-    let named = error.causes().iter().find_map(|text| {
-        text.lines()
-            .find_map(|l| l.strip_prefix("dpkg: error processing ").map(|rest| rest.trim_end_matches(':').to_owned()))
-    });
+    if error.kind() != Kind::Package {
+        return error;
+    }
+    let named = error.causes().iter().find_map(|text| text.lines().find_map(failed_package));
     let message = match named {
-        Some(package) => format!("cannot {deed} {package}"),
-        None => format!("dpkg could not {deed} the packages"),
+        Some(package) => format!("the package {package} cannot be {deed}"),
+        None => format!("the packages cannot be {deed}"),
     };
     let causes = error.causes().to_vec();
-    causes.into_iter().fold(Error::package(message), Error::detail)
+    causes.into_iter().fold(Error::package(message), Error::detail).help(
+        "its own script failed: leave the package out, take another version with `lock --update`, or report the fault to its maintainers",
+    )
+}
+
+/// `dpkg: error processing package NAME (--configure):`, or `archive PATH (--unpack):`.
+fn failed_package(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("dpkg: error processing ")?;
+    rest.strip_prefix("package ").unwrap_or(rest).split(" (--").next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_failed_package_is_named() {
+        let lines = "Setting up x\ndpkg: error processing package x (--configure):\n installed x package";
+        let error = Error::package("dpkg failed").detail(lines);
+        assert_eq!(name_package(error, "configured").to_string(), "the package x cannot be configured");
+        let error = name_package(Error::host("dpkg failed").detail(lines), "configured");
+        assert_eq!(error.kind(), Kind::Host);
+    }
 }
