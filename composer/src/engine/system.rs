@@ -112,11 +112,16 @@ impl Plan<'_> {
     ) -> Result<Option<T>> {
         let found: Option<T> = store.record("layers", &inputs.key().to_string())?;
         let found = found.filter(usable);
-        let text = if found.is_some() {
-            "reused".to_owned()
-        } else {
-            let before: Option<Inputs> = store.record("latest", &format!("{}-{layer}", self.profile))?;
+        let latest = format!("{}-{layer}", self.profile);
+        let before: Option<Inputs> = store.record("latest", &latest)?;
+        let text = if found.is_none() {
             format!("rebuilt: {}", inputs.why(before.as_ref()))
+        } else {
+            // Another profile may have made it: the next change is told against what this one uses now.
+            if before.as_ref() != Some(inputs) {
+                store.put_record("latest", &latest, inputs)?;
+            }
+            "reused".to_owned()
         };
         progress.say("layer", &format!("{layer} {text}"));
         Ok(found)

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::Failure;
 use crate::error::IoContext;
@@ -144,6 +145,7 @@ impl Client {
         let through = proxy.map(ureq::Proxy::new).transpose().map_err(|_| broken())?;
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .proxy(through)
             .user_agent(concat!("borg-compose/", env!("CARGO_PKG_VERSION")))
             // What is asked for is compressed already, and a mirror must not unpack it on the way.
