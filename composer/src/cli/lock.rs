@@ -7,6 +7,7 @@ use crate::archive::{self, Edges, LocalDeb, Request, Sources, Update};
 use crate::cli::args::{Global, Lock as LockArgs};
 use crate::cli::project::{Project, open_store};
 use crate::error::{IoContext, Result};
+use crate::lock::types::LockedPackage;
 use crate::lock::{self, Lock};
 use crate::runtime;
 use crate::store::Store;
@@ -23,7 +24,7 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
     };
     let sources = Sources::of_host(&mirrors(&project));
     let prior = lock::file::read(&project.lock_path())?;
-    let debs = runtime_debs(&project, global, &store)?;
+    let debs = runtime_debs(&project, prior.as_ref(), global, &store)?;
     let lock = pin(&project, prior.as_ref(), &update, &debs, &sources, &store)?;
     save(&project, prior.as_ref(), &lock)
 }
@@ -58,11 +59,14 @@ pub fn obtain(
     };
     if strictness == Strictness::Locked {
         return match (prior, stale) {
-            (Some(lock), None) => Ok(lock),
+            (Some(lock), None) => {
+                supply_runtime(&lock, project, global, store)?;
+                Ok(lock)
+            }
             (_, reasons) => Err(refused(project, &reasons.unwrap_or_default())),
         };
     }
-    let debs = runtime_debs(project, global, store)?;
+    let debs = runtime_debs(project, prior.as_ref(), global, store)?;
     let current = prior.as_ref().is_some_and(|lock| stale.is_none() && same_runtime(lock, &debs));
     if let (true, Some(lock)) = (current, &prior) {
         return Ok(lock.clone());
@@ -82,21 +86,49 @@ fn refused(project: &Project, reasons: &[String]) -> Error {
     error.help(format!("run `borg-compose lock --profile {}` and commit the result", project.path.display()))
 }
 
-/// The runtime's packages, built or taken from a folder, fit for the suite.
-fn runtime_debs(project: &Project, global: &Global, store: &Store) -> Result<Vec<LocalDeb>> {
+/// The runtime's packages, fit for the suite: built in a checkout, or from a folder, or those of the lock in the store.
+fn runtime_debs(project: &Project, prior: Option<&Lock>, global: &Global, store: &Store) -> Result<Vec<LocalDeb>> {
     let here = std::env::current_dir().at("find", Path::new("."))?;
-    let source = runtime::Source::find(global.runtime.as_deref(), &here)?;
-    let built = runtime::debs(&project.spec().runtime(), &source, store, &project.progress)?;
+    let names = project.spec().runtime();
+    let found = match runtime::Source::find(global.runtime.as_deref(), &here) {
+        Ok(source) => runtime::debs(&names, &source, store, &project.progress)?,
+        Err(nowhere) => {
+            let locked: Vec<_> = prior.map(of_runtime).unwrap_or_default();
+            let complete = names.iter().all(|name| locked.iter().any(|p| p.name == *name));
+            if !complete {
+                return Err(nowhere);
+            }
+            runtime::from_store(&locked, store)?
+        }
+    };
     let described = |deb: &runtime::LocalDeb| {
         runtime::check_glibc(deb, project.spec().suite)?;
         LocalDeb::read(&store.object(&deb.sha256), &deb.filename)
     };
-    built.iter().map(described).collect()
+    found.iter().map(described).collect()
+}
+
+fn of_runtime(lock: &Lock) -> Vec<&LockedPackage> {
+    lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).collect()
+}
+
+/// Sees to it that the store holds the runtime's packages that the lock names: on a new machine they are made again, and
+/// must come out the same.
+fn supply_runtime(lock: &Lock, project: &Project, global: &Global, store: &Store) -> Result<()> {
+    let missing = || of_runtime(lock).into_iter().find(|p| !store.contains(&p.sha256));
+    if missing().is_none() {
+        return Ok(());
+    }
+    let made = runtime_debs(project, Some(lock), global, store)?;
+    let Some(package) = missing() else { return Ok(()) };
+    let other = made.iter().find(|deb| deb.name() == package.name).map_or("none", |deb| deb.filename.as_str());
+    Err(Error::input(format!("the lock names {}, but the runtime here makes {other}", package.filename)).help(
+        "give the folder with the locked .debs by --runtime, check out the commit that the lock was made with, or lock again",
+    ))
 }
 
 fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
-    let mut locked: Vec<_> =
-        lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).map(|p| p.sha256).collect();
+    let mut locked: Vec<_> = of_runtime(lock).iter().map(|p| p.sha256).collect();
     let mut built: Vec<_> = debs.iter().map(|d| d.sha256).collect();
     locked.sort_unstable();
     built.sort_unstable();
