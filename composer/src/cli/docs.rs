@@ -20,7 +20,9 @@ pub fn run(args: &Docs) -> Result<()> {
 
 /// The help of every verb, as it is printed on a terminal of 100 columns.
 fn commands() -> String {
-    let mut command = Cli::command().term_width(100);
+    // The reference must not show what the environment of its maker holds.
+    let mut command = Cli::command().term_width(100).mut_args(|arg| arg.hide_env_values(true));
+    command = command.mut_subcommands(|verb| verb.mut_args(|arg| arg.hide_env_values(true)));
     command.build();
     let mut text = String::from("# Commands\n\nMade by `borg-compose docs commands`; do not edit.\n");
     let mut section = |name: String, help: String| {
