@@ -244,7 +244,7 @@ pub struct Image {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// Zstandard, level 15.
+    /// Zstandard, level 6.
     Zstd,
     /// Zstandard, level 3: for the edit loop.
     Fast,

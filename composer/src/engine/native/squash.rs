@@ -52,7 +52,7 @@ pub fn squash(
 
 fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path) -> Run {
     let compressor: &[&str] = match compression {
-        Compression::Zstd => &["-comp", "zstd", "-Xcompression-level", "9"],
+        Compression::Zstd => &["-comp", "zstd", "-Xcompression-level", "6"],
         Compression::Fast => &["-comp", "zstd", "-Xcompression-level", "3"],
         Compression::Xz => &["-comp", "xz", "-Xbcj", "x86"],
     };
