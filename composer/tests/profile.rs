@@ -1,4 +1,5 @@
 //! Every profile below `profiles/`: the invalid ones by the exact report, the valid ones by what is decided.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests make and start what they like")]
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

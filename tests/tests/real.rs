@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+#[path = "real/faults.rs"]
+mod faults;
+#[path = "real/mirror.rs"]
+mod mirror;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

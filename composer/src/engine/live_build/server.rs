@@ -1,5 +1,7 @@
 //! The local archive over HTTP, as a proxy: whoever asks for Debian's own addresses is answered from the store.
 
+#![allow(clippy::disallowed_types, reason = "serves the local archive on loopback")]
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
