@@ -123,6 +123,7 @@ fn an_older_index_than_the_one_seen_is_refused() {
     // Seen in 2100.
     fs::write(&record, "{\"date\":4102444800}").unwrap();
     let profile = store.profile("replayed", &edge_iot("replayed", ""));
+    let _ = fs::remove_file(profile.with_extension("lock"));
     let ran = store.run(&["lock", "--profile", profile.to_str().unwrap()]).exits(4);
     assert!(ran.stderr.contains("no mirror serves a valid index of trixie"), "{}", ran.stderr);
     assert!(!profile.with_extension("lock").exists());
