@@ -19,6 +19,7 @@ pub mod error;
 pub mod image;
 pub mod interrupt;
 pub mod lock;
+pub mod parallel;
 pub mod profile;
 pub mod progress;
 pub mod render;

@@ -14,12 +14,13 @@ use crate::cli::render::with_runtime;
 use crate::cli::workbench::{Log, Supply, Workbench};
 use crate::cli::worker::Job;
 use crate::engine::live_build::LiveBuilt;
+use crate::engine::ready::{self, Shelf};
 use crate::engine::system::{Plan, System};
 use crate::error::{IoContext, Result};
 use crate::image::assemble::{self, Assembly};
 use crate::image::{Manifest, Medium, manifest};
 use crate::lock::Lock;
-use crate::lock::types::Outputs;
+use crate::lock::types::{LockedPackage, Outputs};
 use crate::profile::types::Compression;
 use crate::store::{Store, write_atomically};
 use crate::tree::Tree;
@@ -90,26 +91,25 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn make(&self, tag: &str, log: &Log) -> Result<PathBuf> {
-        let progress = &self.project.progress;
         self.foresee_space()?;
-        archive::fetch(
-            &self.lock.packages.iter().collect::<Vec<_>>(),
-            &self.project.spec().archives,
-            self.sources,
-            self.store,
-            progress,
-            self.args.offline,
-        )?;
+        let packages: Vec<&LockedPackage> = self.lock.packages.iter().collect();
+        self.fetch(&packages)?;
         let tree = render::config_tree(self.project.spec(), Some(self.lock), &self.project.assets)?;
         if self.args.engine == Engine::LiveBuild {
             return self.with_live_build(tree, tag, log);
         }
         let bench = self.bench(&["build"])?;
-        let system = self.system(&tree, &bench, log)?;
+        let system = self.system(&tree, &packages, &bench, log)?;
         let medium = self.medium(&tree, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
         self.compare(&outputs)?;
         self.publish(tag, &system, &outputs)
+    }
+
+    fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {
+        let spec = self.project.spec();
+        let progress = &self.project.progress;
+        archive::fetch(packages, &spec.archives, self.sources, self.store, progress, self.args.offline)
     }
 
     fn bench(&self, groups: &[&str]) -> Result<Workbench<'_>> {
@@ -157,17 +157,26 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn system(&self, tree: &Tree, bench: &Workbench<'_>, log: &Log) -> Result<System> {
+    fn prepare(&self, packages: &[&LockedPackage]) -> Result<Shelf> {
+        ready::prepare(packages, self.store, &self.project.progress, |package| self.fetch(&[package]))
+    }
+
+    fn system(&self, tree: &Tree, packages: &[&LockedPackage], bench: &Workbench<'_>, log: &Log) -> Result<System> {
         let spec = self.project.spec();
+        let shelf = self.prepare(packages)?;
         let plan = Plan {
             profile: &spec.profile,
             lock: self.lock,
+            shelf: &shelf,
             compression: self.compression(),
             units: &render::packages_part(tree, spec),
             files: &render::files_part(tree, spec),
             commands: &render::locale_command(spec).into_iter().collect::<Vec<_>>(),
         };
         plan.realise(self.store, &self.project.progress, &log.inside, |job| {
+            if !ready::verify(job.debs().map(|d| &d.sha256), &shelf, self.store)? {
+                self.prepare(packages)?;
+            }
             bench.run(&Job::System(job.clone()), 1_000_000_000 + 10 * self.deb_bytes(), Vec::new())
         })
     }

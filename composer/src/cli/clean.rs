@@ -28,6 +28,7 @@ pub fn run(args: &Clean, global: &Global) -> Result<()> {
         let others = store.all_objects()?.into_iter().filter(|d| !layers.contains(d)).collect();
         freed += store.discard_all(&others)?;
         freed += remove(&root.join("partial"))? + remove(&root.join("records/indices"))?;
+        freed += remove(&root.join("records/debs"))?;
     }
     if args.tools || args.all {
         freed += remove(&root.join("trees/tools"))?;

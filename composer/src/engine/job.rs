@@ -26,6 +26,21 @@ pub struct SystemJob {
     pub initrd: Option<InitrdInput>,
 }
 
+impl SystemJob {
+    /// The packages that the work will unpack.
+    pub fn debs(&self) -> impl Iterator<Item = &Deb> {
+        let base = match &self.base {
+            Step::Make(input) => [input.essential.as_slice(), input.others.as_slice()],
+            Step::Reuse(_) => [&[][..], &[]],
+        };
+        let packages = match &self.packages {
+            Step::Make(input) => input.debs.as_slice(),
+            Step::Reuse(_) => &[],
+        };
+        base.into_iter().flatten().chain(packages)
+    }
+}
+
 /// Make a layer, or use one that is in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Step<T> {
@@ -33,7 +48,7 @@ pub enum Step<T> {
     Reuse(Digest),
 }
 
-/// A .deb in the store.
+/// A package that was made ready in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deb {
     pub name: String,
@@ -58,6 +73,8 @@ pub struct PackagesInput {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InitrdInput {
+    /// False if nothing of the packages layer changes the initrd, so that it needs the base alone.
+    pub on_packages: bool,
     /// The profile's files that go into the initrd.
     pub files: Tree,
 }

@@ -5,6 +5,7 @@ pub mod job;
 pub mod keys;
 pub mod live_build;
 pub mod native;
+pub mod ready;
 pub mod system;
 
 pub use job::{Built, LayerRecord, SystemJob};

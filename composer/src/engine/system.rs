@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Digest;
 use crate::engine::job::{BaseInput, BootRecord, Built, Deb, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob};
 use crate::engine::keys::Inputs;
+use crate::engine::ready::Shelf;
 use crate::error::Result;
 use crate::lock::types::{Lock, LockedPackage, PackageLayer};
 use crate::profile::types::Compression;
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::tree::Tree;
+use crate::{Digest, Error};
 
 /// Files below these paths are copied into the initrd by initramfs-tools' or live-boot's hooks.
 const INITRD_PATHS: [&str; 16] = [
@@ -48,6 +49,8 @@ pub struct Plan<'a> {
     /// The profile's name, under which the last inputs are remembered.
     pub profile: &'a str,
     pub lock: &'a Lock,
+    /// The lock's packages as the engine takes them.
+    pub shelf: &'a Shelf,
     pub compression: Compression,
     /// Unit files and preset policy.
     pub units: &'a Tree,
@@ -78,7 +81,10 @@ impl Plan<'_> {
         let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, usable)?;
         let packages_inputs = self.packages_inputs(&base_inputs.key());
         let packages: Option<LayerRecord> = self.look_up(store, progress, "packages", &packages_inputs, usable)?;
-        let initrd_inputs = self.initrd_inputs(&packages_inputs.key());
+        let on_packages =
+            self.of(&[PackageLayer::Packages]).any(|p| self.shelf.get(&p.sha256).is_some_and(|r| r.feeds_initrd));
+        let (below, key) = if on_packages { ("packages", packages_inputs.key()) } else { ("base", base_inputs.key()) };
+        let initrd_inputs = self.initrd_inputs(below, &key);
         let boot: Option<BootRecord> =
             self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store))?;
         if let (Some(base), Some(packages), Some(boot)) = (&base, &packages, &boot) {
@@ -91,7 +97,7 @@ impl Plan<'_> {
             ids: self.lock.ids.clone(),
             base: base.as_ref().map_or_else(|| Step::Make(self.base_input()), |r| Step::Reuse(r.digest)),
             packages: packages.as_ref().map_or_else(|| Step::Make(self.packages_input()), |r| Step::Reuse(r.digest)),
-            initrd: boot.is_none().then(|| InitrdInput { files: self.files.filtered(goes_into_initrd) }),
+            initrd: boot.is_none().then(|| InitrdInput { on_packages, files: self.files.filtered(goes_into_initrd) }),
         };
         let built = make(&job)?;
         let kept = Keeper { store, profile: self.profile };
@@ -162,9 +168,9 @@ impl Plan<'_> {
         inputs
     }
 
-    fn initrd_inputs(&self, packages: &Digest) -> Inputs {
+    fn initrd_inputs(&self, below: &str, key: &Digest) -> Inputs {
         let mut inputs = self.common();
-        inputs.add("packages layer", packages);
+        inputs.add(format!("{below} layer"), key);
         for (path, node) in self.files.filtered(goes_into_initrd).iter() {
             inputs.add(format!("/{path}"), Digest::of_value(node));
         }
@@ -214,7 +220,7 @@ struct Keeper<'a> {
 impl Keeper<'_> {
     /// Remembers what was made; one of `found` and `made` is there.
     fn keep<T: Serialize>(&self, layer: &str, inputs: &Inputs, found: Option<T>, made: Option<T>) -> Result<T> {
-        let record = made.or(found).ok_or_else(|| crate::Error::internal(format!("the layer {layer} was not made")))?;
+        let record = made.or(found).ok_or_else(|| Error::internal(format!("the layer {layer} was not made")))?;
         self.store.put_record("layers", &inputs.key().to_string(), &record)?;
         self.store.put_record("latest", &format!("{}-{layer}", self.profile), inputs)?;
         Ok(record)

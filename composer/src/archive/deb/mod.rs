@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: unpacks files of the store")]
 
+mod repack;
 #[cfg(test)]
 #[allow(clippy::missing_panics_doc)]
 pub mod tests;
@@ -14,6 +15,7 @@ use std::path::Path;
 use super::control::{Paragraph, paragraphs};
 use crate::error::{Error, IoContext, Result};
 
+pub use repack::repack;
 pub use unpack::unpack;
 
 /// Larger control members than this are no control members.
@@ -27,18 +29,28 @@ pub fn control(deb: &Path) -> Result<Paragraph> {
 
 /// The control file of a .deb that is read from `reader`.
 pub fn control_of(reader: impl Read) -> io::Result<Paragraph> {
+    let mut found = None;
+    control_members(reader, |name, text| {
+        if name == "control" {
+            found = paragraphs(&String::from_utf8_lossy(text)).into_iter().next();
+        }
+    })?;
+    found.ok_or_else(|| invalid("no control file, or an empty one"))
+}
+
+/// Tells `see` the name and the bytes of each file in the control archive of a .deb: `control`, `postinst`, `triggers`, …
+pub fn control_members(reader: impl Read, mut see: impl FnMut(&str, &[u8])) -> io::Result<()> {
     with_member(reader, "control.tar", |tar| {
         let mut archive = tar::Archive::new(tar.take(CONTROL_LIMIT));
         for entry in archive.entries()? {
-            let entry = entry?;
+            let mut entry = entry?;
             let path = entry.path()?;
-            if path.strip_prefix(".").unwrap_or(&path) == Path::new("control") {
-                let mut text = String::new();
-                entry.take(CONTROL_LIMIT).read_to_string(&mut text)?;
-                return paragraphs(&text).into_iter().next().ok_or_else(|| invalid("an empty control file"));
-            }
+            let name = path.strip_prefix(".").unwrap_or(&path).to_string_lossy().into_owned();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            see(&name, &bytes);
         }
-        Err(invalid("no control file"))
+        Ok(())
     })
 }
 

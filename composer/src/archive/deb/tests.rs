@@ -129,3 +129,36 @@ fn packages_unpack_side_by_side() {
     });
     assert_eq!(fs::read_dir(root.path().join("usr/share/doc")).unwrap().count(), 8);
 }
+
+#[test]
+fn repacked_it_is_the_same_package() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first.deb"), folder.path().join("second.deb"));
+    let long = "long ".repeat(100_000);
+    let data = [("./", Directory, 0o755, ""), ("./su", Regular, 0o4755, "text"), ("./long", Regular, 0o644, &long)];
+    fs::write(&first, deb_of(&data, "Package: x\nVersion: 1\n")).unwrap();
+    let mut scratch = tempfile::tempfile().unwrap();
+    let mut seen = Vec::new();
+    let mut out = File::create_new(&second).unwrap();
+    repack(&first, &mut scratch, &mut out, |path| seen.push(path.to_owned())).unwrap();
+    assert_eq!(seen, ["", "su", "long"]);
+    assert_eq!(control(&second).unwrap().get("Version"), Some("1"));
+    let tar = |deb: &Path| {
+        let mut bytes = Vec::new();
+        data_tar(File::open(deb).unwrap(), |tar| tar.read_to_end(&mut bytes)).unwrap();
+        bytes
+    };
+    assert!(tar(&first) == tar(&second));
+}
+
+#[test]
+fn what_is_no_package_cannot_be_repacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.deb");
+    let whole = deb_of(&[("./a", Regular, 0o644, "text")], "Package: x\n");
+    for bytes in [&b""[..], b"!<arch>\n", &whole[..whole.len() - 20]] {
+        fs::write(&broken, bytes).unwrap();
+        let (mut scratch, mut out) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        assert!(repack(&broken, &mut scratch, &mut out, |_| ()).is_err());
+    }
+}

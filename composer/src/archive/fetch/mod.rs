@@ -3,10 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use super::net::Wanted;
 use super::pin::{RUNTIME, tools_spec};
 use super::sources::Sources;
@@ -14,7 +10,7 @@ use crate::lock::types::LockedPackage;
 use crate::progress::{Progress, Task};
 use crate::spec::types::ArchiveSpec;
 use crate::store::Store;
-use crate::{Error, Result};
+use crate::{Error, Result, parallel};
 
 const THREADS: usize = 4;
 
@@ -50,9 +46,10 @@ pub fn fetch(
         })
     };
     let task = progress.bytes("download", wanted.iter().map(|p| p.size).sum());
-    let result = in_parallel(&wanted, |package| one(package, &mirrors(package)?, sources, store, progress, &task));
+    let result =
+        parallel::map(&wanted, THREADS, |package| one(package, &mirrors(package)?, sources, store, progress, &task));
     task.finish();
-    result
+    result.map(|_| ())
 }
 
 /// What the store lacks. A file's presence is enough: its name is its hash, given when it was checked.
@@ -72,27 +69,6 @@ fn refuse_unfetchable(wanted: &[&LockedPackage], offline: bool) -> Result<()> {
         return Err(Error::network(message).help("build once without --offline"));
     }
     Ok(())
-}
-
-/// Does the work on several threads; after the first error no more is started.
-fn in_parallel(wanted: &[&LockedPackage], work: impl Fn(&LockedPackage) -> Result<()> + Sync) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let failed: Mutex<Option<Error>> = Mutex::new(None);
-    thread::scope(|scope| {
-        for _ in 0..THREADS.min(wanted.len()) {
-            scope.spawn(|| {
-                while let Some(package) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(error) = work(package) {
-                        next.store(wanted.len(), Ordering::Relaxed);
-                        if let Ok(mut first) = failed.lock() {
-                            first.get_or_insert(error);
-                        }
-                    }
-                }
-            });
-        }
-    });
-    failed.into_inner().ok().flatten().map_or(Ok(()), Err)
 }
 
 fn one(

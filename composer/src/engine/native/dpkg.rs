@@ -2,24 +2,29 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::engine::job::Deb;
 use crate::engine::native::accounts;
+use crate::engine::native::modules;
 use crate::engine::native::target::Target;
+use crate::engine::ready;
 use crate::error::{IoContext, Result};
 use crate::lock::types::Ids;
 use crate::store::Store;
-use crate::{Error, Kind, archive, workshop};
+use crate::{Error, Kind, archive, parallel, workshop};
 
 /// The folders and files that dpkg wants to find.
 const ADMIN_FOLDERS: [&str; 4] = ["info", "updates", "triggers", "alternatives"];
 
 /// Unpacks the essential packages so that maintainer scripts find a shell; dpkg installs them properly afterwards.
-pub fn bootstrap(root: &Path, essential: &[Deb], store: &Store) -> Result<()> {
+pub fn bootstrap(root: &Path, essential: &[Deb], epoch: u64, store: &Store) -> Result<()> {
     workshop::tools::merge_usr(root)?;
-    for deb in essential {
-        archive::deb::unpack(&store.object(&deb.sha256), root)?;
-    }
+    parallel::map(essential, parallel::processors(), |deb| {
+        archive::deb::unpack(&ready::object(&deb.sha256, store)?, root)
+    })?;
+    // Which of several packages was the last to put something into a folder is chance.
+    set_folder_times(root, UNIX_EPOCH + Duration::from_secs(epoch))?;
     let admin = root.join("var/lib/dpkg");
     for folder in ADMIN_FOLDERS {
         let path = admin.join(folder);
@@ -32,6 +37,16 @@ pub fn bootstrap(root: &Path, essential: &[Deb], store: &Store) -> Result<()> {
     Ok(())
 }
 
+fn set_folder_times(folder: &Path, time: SystemTime) -> Result<()> {
+    for entry in fs::read_dir(folder).at("read", folder)? {
+        let entry = entry.at("read", folder)?;
+        if entry.file_type().at("read", folder)?.is_dir() {
+            set_folder_times(&entry.path(), time)?;
+        }
+    }
+    fs::File::open(folder).and_then(|f| f.set_modified(time)).at("write", folder)
+}
+
 /// Unpacks all, then configures all. Pre-Depends are met by order of names only, which the one configure run makes good:
 /// the scripts that need them configured are those of essential packages, whose files are already there.
 ///
@@ -40,12 +55,15 @@ pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store)
     if debs.is_empty() {
         return Ok(());
     }
-    let paths = in_order(debs).into_iter().map(|d| store.object(&d.sha256).into_os_string());
+    let paths = in_order(debs).into_iter().map(|d| ready::object(&d.sha256, store)).collect::<Result<Vec<_>>>()?;
     dpkg(target).arg("--unpack").args(paths).run().map_err(|e| name_package(e, "unpacked"))?;
     // The initrd is made once, at the end, whatever the packages' triggers ask for.
     let mask = target.mask("usr/sbin/update-initramfs")?;
     let pools = ids.map(|ids| accounts::lay_out(ids, target)).transpose()?.flatten();
-    let configured = dpkg(target).args(["--configure", "-a"]).run().map_err(|e| name_package(e, "configured"));
+    let configured = modules::beside(target, || {
+        let configure = dpkg(target).env("PATH", modules::PATH).args(["--configure", "-a"]);
+        configure.run().map_err(|e| name_package(e, "configured"))
+    });
     for mask in mask.into_iter().chain(pools) {
         mask.lift()?;
     }

@@ -8,14 +8,18 @@ mod clean;
 mod dpkg;
 mod facts;
 mod initrd;
+mod modules;
 pub mod pack;
 pub mod squash;
 mod target;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
-use crate::engine::job::{BaseInput, BootRecord, Built, Facts, LayerRecord, PackagesInput, Step, SystemJob};
+use crate::engine::job::{
+    BaseInput, BootRecord, Built, Facts, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob,
+};
 use crate::error::{IoContext, Result};
 use crate::lock::types::Ids;
 use crate::store::Store;
@@ -23,32 +27,40 @@ use crate::workshop::{self, Voice, namespaces};
 use crate::{Digest, Error};
 use target::Target;
 
-/// Makes what the job asks for.
+/// Makes what the job asks for. Layers are packed, and the initrd is made, while the work on the layers above goes on.
 pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
     let work = Path::new(workshop::WORK);
+    let (base_folder, packages_folder) = (work.join("base"), work.join("packages"));
+    let layers = [packages_folder.clone(), base_folder.clone()];
     let context = Context { job, store };
     std::thread::scope(|scope| {
-        let base_folder = work.join("base");
+        let pack = |folder: &Path, facts: Option<Facts>| {
+            let folder = folder.to_owned();
+            facts.map(|facts| scope.spawn(move || context.squash(&folder, facts)))
+        };
         let base_facts = context.base(&base_folder)?;
-        let base = base_facts.map(|facts| {
-            let folder = base_folder.clone();
-            scope.spawn(move || context.squash(&folder, facts))
+        let base = pack(&base_folder, base_facts);
+
+        let early = context.initrd(false).map(|input| {
+            let below = &layers[1..];
+            scope.spawn(move || context.boot(input, below))
         });
 
-        let packages_folder = work.join("packages");
         let packages_facts = context.packages(&base_folder, &packages_folder)?;
-        let packages = packages_facts.map(|facts| {
-            let folder = packages_folder.clone();
-            scope.spawn(move || context.squash(&folder, facts))
-        });
+        let packages = pack(&packages_folder, packages_facts);
 
-        let boot = context.boot(&[packages_folder.clone(), base_folder.clone()])?;
-        Ok(Built { base: joined(base)?, packages: joined(packages)?, boot })
+        let late = context.initrd(true).map(|input| context.boot(input, &layers)).transpose()?;
+        let early = joined(early, "making the initrd")?;
+        Ok(Built {
+            base: joined(base, "packing a layer")?,
+            packages: joined(packages, "packing a layer")?,
+            boot: early.or(late),
+        })
     })
 }
 
-fn joined(handle: Option<std::thread::ScopedJoinHandle<'_, Result<LayerRecord>>>) -> Result<Option<LayerRecord>> {
-    handle.map(|h| h.join().unwrap_or_else(|_| Err(Error::internal("packing a layer failed")))).transpose()
+fn joined<T>(handle: Option<ScopedJoinHandle<'_, Result<T>>>, what: &str) -> Result<Option<T>> {
+    handle.map(|h| h.join().unwrap_or_else(|_| Err(Error::internal(format!("{what} failed"))))).transpose()
 }
 
 #[derive(Clone, Copy)]
@@ -61,9 +73,15 @@ impl Context<'_> {
     /// Leaves the base system in `folder`; answers with its facts if the layer has to be packed.
     fn base(&self, folder: &Path) -> Result<Option<Facts>> {
         match &self.job.base {
-            Step::Reuse(digest) => self.unsquash(digest, folder).map(|()| None),
+            Step::Reuse(digest) if self.needs_base() => self.unsquash(digest, folder).map(|()| None),
+            Step::Reuse(_) => Ok(None),
             Step::Make(input) => self.make_base(input, folder).map(Some),
         }
+    }
+
+    /// True if something is to be made on top of the base.
+    fn needs_base(&self) -> bool {
+        self.job.initrd.is_some() || matches!(self.job.packages, Step::Make(_))
     }
 
     fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<Facts> {
@@ -72,7 +90,7 @@ impl Context<'_> {
         self.keeping_ids(
             |ids| {
                 fs::create_dir_all(folder).at("create", folder)?;
-                dpkg::bootstrap(folder, &input.essential, self.store)?;
+                dpkg::bootstrap(folder, &input.essential, self.job.epoch, self.store)?;
                 let target = Target::enter(folder, self.job)?;
                 dpkg::install(&target, &all, ids, self.store)?;
                 target.leave()?;
@@ -99,7 +117,8 @@ impl Context<'_> {
     /// Leaves what the packages layer adds in `upper`; answers with its facts if the layer has to be packed.
     fn packages(&self, base: &Path, upper: &Path) -> Result<Option<Facts>> {
         match &self.job.packages {
-            Step::Reuse(digest) => self.unsquash(digest, upper).map(|()| None),
+            Step::Reuse(digest) if self.initrd(true).is_some() => self.unsquash(digest, upper).map(|()| None),
+            Step::Reuse(_) => Ok(None),
             Step::Make(input) => self.make_packages(input, base, upper).map(Some),
         }
     }
@@ -130,16 +149,20 @@ impl Context<'_> {
         clean::clean(merged)
     }
 
+    /// What the initrd is made of, if it is to be made, on the layers named.
+    fn initrd(&self, on_packages: bool) -> Option<&InitrdInput> {
+        self.job.initrd.as_ref().filter(|input| input.on_packages == on_packages)
+    }
+
     /// Makes kernel and initrd artefacts from the layers given top first.
-    fn boot(&self, layers: &[PathBuf]) -> Result<Option<BootRecord>> {
-        let Some(input) = &self.job.initrd else { return Ok(None) };
+    fn boot(&self, input: &InitrdInput, layers: &[PathBuf]) -> Result<BootRecord> {
         let merged = overlay("initrd", layers, &Path::new(workshop::WORK).join("initrd-upper"))?;
         pack::write_tree(&input.files, &merged, self.job.epoch)?;
         let target = Target::enter(&merged, self.job)?;
         let record = initrd::make(&target, &merged, self.store)?;
         target.leave()?;
         namespaces::detach(&merged)?;
-        Ok(Some(record))
+        Ok(record)
     }
 
     fn squash(&self, folder: &Path, facts: Facts) -> Result<LayerRecord> {

@@ -56,7 +56,9 @@ fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path) -> Run 
         Compression::Fast => &["-comp", "zstd", "-Xcompression-level", "3"],
         Compression::Xz => &["-comp", "xz", "-Xbcj", "x86"],
     };
-    Run::new("sqfstar")
+    // What the other layers wait for goes first: packing has time until the initrd is made.
+    Run::new("nice")
+        .args(["-n", "19", "sqfstar"])
         .args(compressor)
         .args(["-b", "1M", "-reproducible", "-exit-on-error", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0"])
         .args(["-no-progress", "-quiet", "-force"])
