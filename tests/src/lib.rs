@@ -5,6 +5,7 @@
 // Assertions return what they looked at, to be chained or dropped.
 #![allow(clippy::return_self_not_must_use)]
 
+pub mod console;
 pub mod real;
 
 use std::path::{Path, PathBuf};

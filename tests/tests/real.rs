@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+#[path = "real/console.rs"]
+mod console;
 #[path = "real/faults.rs"]
 mod faults;
 #[path = "real/mirror.rs"]

@@ -30,11 +30,11 @@ impl SystemJob {
     /// The packages that the work will unpack.
     pub fn debs(&self) -> impl Iterator<Item = &Deb> {
         let base = match &self.base {
-            Step::Make(input) => [input.essential.as_slice(), input.others.as_slice()],
+            Step::Make(_, input) => [input.essential.as_slice(), input.others.as_slice()],
             Step::Reuse(_) => [&[][..], &[]],
         };
         let packages = match &self.packages {
-            Step::Make(input) => input.debs.as_slice(),
+            Step::Make(_, input) => input.debs.as_slice(),
             Step::Reuse(_) => &[],
         };
         base.into_iter().flatten().chain(packages)
@@ -44,7 +44,8 @@ impl SystemJob {
 /// Make a layer, or use one that is in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Step<T> {
-    Make(T),
+    /// Make it and keep it in the store under this key as soon as it is finished.
+    Make(Digest, T),
     Reuse(Digest),
 }
 
@@ -73,11 +74,16 @@ pub struct PackagesInput {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InitrdInput {
+    /// The key to keep it under.
+    pub key: Digest,
     /// False if nothing of the packages layer changes the initrd, so that it needs the base alone.
     pub on_packages: bool,
     /// The profile's files that go into the initrd.
     pub files: Tree,
 }
+
+/// Records of finished layers, kernels and initrds, by key.
+pub const LAYERS: &str = "layers";
 
 /// What came out; absent where something was reused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::job::{BaseInput, BootRecord, Built, Deb, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob};
+use crate::engine::job::{
+    BaseInput, BootRecord, Built, Deb, InitrdInput, LAYERS, LayerRecord, PackagesInput, Step, SystemJob,
+};
 use crate::engine::keys::Inputs;
 use crate::engine::ready::Shelf;
 use crate::error::Result;
@@ -95,9 +96,17 @@ impl Plan<'_> {
             compression: self.compression,
             log: log.to_owned(),
             ids: self.lock.ids.clone(),
-            base: base.as_ref().map_or_else(|| Step::Make(self.base_input()), |r| Step::Reuse(r.digest)),
-            packages: packages.as_ref().map_or_else(|| Step::Make(self.packages_input()), |r| Step::Reuse(r.digest)),
-            initrd: boot.is_none().then(|| InitrdInput { on_packages, files: self.files.filtered(goes_into_initrd) }),
+            base: base
+                .as_ref()
+                .map_or_else(|| Step::Make(base_inputs.key(), self.base_input()), |r| Step::Reuse(r.digest)),
+            packages: packages
+                .as_ref()
+                .map_or_else(|| Step::Make(packages_inputs.key(), self.packages_input()), |r| Step::Reuse(r.digest)),
+            initrd: boot.is_none().then(|| InitrdInput {
+                key: initrd_inputs.key(),
+                on_packages,
+                files: self.files.filtered(goes_into_initrd),
+            }),
         };
         let built = make(&job)?;
         let kept = Keeper { store, profile: self.profile };
@@ -116,7 +125,7 @@ impl Plan<'_> {
         inputs: &Inputs,
         usable: impl Fn(&T) -> bool,
     ) -> Result<Option<T>> {
-        let found: Option<T> = store.record("layers", &inputs.key().to_string())?;
+        let found: Option<T> = store.record(LAYERS, &inputs.key().to_string())?;
         let found = found.filter(usable);
         let latest = format!("{}-{layer}", self.profile);
         let before: Option<Inputs> = store.record("latest", &latest)?;
@@ -218,10 +227,9 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// Remembers what was made; one of `found` and `made` is there.
-    fn keep<T: Serialize>(&self, layer: &str, inputs: &Inputs, found: Option<T>, made: Option<T>) -> Result<T> {
+    /// Remembers what it was made of, to say why the next one differs; one of `found` and `made` is there.
+    fn keep<T>(&self, layer: &str, inputs: &Inputs, found: Option<T>, made: Option<T>) -> Result<T> {
         let record = made.or(found).ok_or_else(|| Error::internal(format!("the layer {layer} was not made")))?;
-        self.store.put_record("layers", &inputs.key().to_string(), &record)?;
         self.store.put_record("latest", &format!("{}-{layer}", self.profile), inputs)?;
         Ok(record)
     }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::thread::ScopedJoinHandle;
 
 use crate::engine::job::{
-    BaseInput, BootRecord, Built, Facts, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob,
+    BaseInput, BootRecord, Built, Facts, InitrdInput, LAYERS, LayerRecord, PackagesInput, Step, SystemJob,
 };
 use crate::error::{IoContext, Result};
 use crate::lock::types::Ids;
@@ -34,20 +34,18 @@ pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
     let layers = [packages_folder.clone(), base_folder.clone()];
     let context = Context { job, store };
     std::thread::scope(|scope| {
-        let pack = |folder: &Path, facts: Option<Facts>| {
+        let pack = |folder: &Path, made: Option<(Digest, Facts)>| {
             let folder = folder.to_owned();
-            facts.map(|facts| scope.spawn(move || context.squash(&folder, facts)))
+            made.map(|(key, facts)| scope.spawn(move || context.squash(&folder, key, facts)))
         };
-        let base_facts = context.base(&base_folder)?;
-        let base = pack(&base_folder, base_facts);
+        let base = pack(&base_folder, context.base(&base_folder)?);
 
         let early = context.initrd(false).map(|input| {
             let below = &layers[1..];
             scope.spawn(move || context.boot(input, below))
         });
 
-        let packages_facts = context.packages(&base_folder, &packages_folder)?;
-        let packages = pack(&packages_folder, packages_facts);
+        let packages = pack(&packages_folder, context.packages(&base_folder, &packages_folder)?);
 
         let late = context.initrd(true).map(|input| context.boot(input, &layers)).transpose()?;
         let early = joined(early, "making the initrd")?;
@@ -70,18 +68,18 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Leaves the base system in `folder`; answers with its facts if the layer has to be packed.
-    fn base(&self, folder: &Path) -> Result<Option<Facts>> {
+    /// Leaves the base system in `folder`; answers with its key and facts if it has to be packed.
+    fn base(&self, folder: &Path) -> Result<Option<(Digest, Facts)>> {
         match &self.job.base {
             Step::Reuse(digest) if self.needs_base() => self.unsquash(digest, folder).map(|()| None),
             Step::Reuse(_) => Ok(None),
-            Step::Make(input) => self.make_base(input, folder).map(Some),
+            Step::Make(key, input) => Ok(Some((*key, self.make_base(input, folder)?))),
         }
     }
 
     /// True if something is to be made on top of the base.
     fn needs_base(&self) -> bool {
-        self.job.initrd.is_some() || matches!(self.job.packages, Step::Make(_))
+        self.job.initrd.is_some() || matches!(self.job.packages, Step::Make(..))
     }
 
     fn make_base(&self, input: &BaseInput, folder: &Path) -> Result<Facts> {
@@ -114,12 +112,12 @@ impl Context<'_> {
         make(Some(&ids))
     }
 
-    /// Leaves what the packages layer adds in `upper`; answers with its facts if the layer has to be packed.
-    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<Facts>> {
+    /// Leaves what the packages layer adds in `upper`; answers with its key and facts if it has to be packed.
+    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<(Digest, Facts)>> {
         match &self.job.packages {
             Step::Reuse(digest) if self.initrd(true).is_some() => self.unsquash(digest, upper).map(|()| None),
             Step::Reuse(_) => Ok(None),
-            Step::Make(input) => self.make_packages(input, base, upper).map(Some),
+            Step::Make(key, input) => Ok(Some((*key, self.make_packages(input, base, upper)?))),
         }
     }
 
@@ -162,13 +160,17 @@ impl Context<'_> {
         let record = initrd::make(&target, &merged, self.store)?;
         target.leave()?;
         namespaces::detach(&merged)?;
+        self.store.put_record(LAYERS, &input.key.to_string(), &record)?;
         Ok(record)
     }
 
-    fn squash(&self, folder: &Path, facts: Facts) -> Result<LayerRecord> {
+    /// Packs a layer and keeps it, whatever becomes of the rest of the build.
+    fn squash(&self, folder: &Path, key: Digest, facts: Facts) -> Result<LayerRecord> {
         let (digest, size) =
             squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
-        Ok(LayerRecord { digest, size, facts })
+        let record = LayerRecord { digest, size, facts };
+        self.store.put_record(LAYERS, &key.to_string(), &record)?;
+        Ok(record)
     }
 
     fn unsquash(&self, digest: &Digest, folder: &Path) -> Result<()> {
