@@ -45,7 +45,8 @@ impl Console {
             drop(seen);
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("`{text}` did not come in {seconds} s:\n{}", &self.seen.lock().unwrap()[self.read..]);
+        let rest = self.seen.lock().unwrap()[self.read..].to_owned();
+        panic!("`{text}` did not come in {seconds} s:\n{rest}");
     }
 
     pub fn send(&mut self, keys: &str) {

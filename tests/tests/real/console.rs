@@ -14,7 +14,9 @@ fn an_operator_chooses_an_entry_and_logs_in_with_a_password() {
     let bench = bench();
     let users = "users:\n  - name: op\n    password_hash_file: op.hash\n";
     let profile = bench.profile("operator", &edge_iot("operator", users));
-    std::fs::write(profile.with_file_name("op.hash"), HASH).unwrap();
+    let secret = profile.with_file_name("op.hash");
+    std::fs::write(&secret, HASH).unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     build(&bench, &profile, &["--fast"]).exits(0);
 
     let mut console = Console::boot(&bench, &profile);
@@ -28,7 +30,9 @@ fn an_operator_chooses_an_entry_and_logs_in_with_a_password() {
     console.send("\r");
     console.expect("operator login: ", 300);
     // Nobody logs in without a password, root least of all.
-    console.send("root\n\n");
+    console.send("root\n");
+    console.expect("Password: ", 60);
+    console.send("\n");
     console.expect("Login incorrect", 60);
     console.expect("operator login: ", 60);
     console.send("op\n");
