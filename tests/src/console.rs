@@ -19,10 +19,10 @@ pub struct Console {
 }
 
 impl Console {
-    pub fn boot(bench: &Bench, profile: &Path) -> Self {
+    pub fn boot(bench: &Bench, profile: &Path, more: &[&str]) -> Self {
         let out = bench.folder.join("out");
-        let mut command =
-            bench.command(&["boot", "--profile", profile.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+        let args = ["boot", "--profile", profile.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let mut command = bench.command(&[&args, more].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let seen = Arc::new(Mutex::new(String::new()));

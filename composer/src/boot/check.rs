@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::job::{Credential, Goal, Outcome, REPORT, WatchJob};
 use super::machine::{Accelerator, Console, Machine};
 use super::network::{Fixed, Forward, Network};
-use super::options::{self, Firmware, Options};
+use super::options::{self, Firmware, Host, Options};
 use super::probe::{Expect, Probe};
 use super::tamper;
 use crate::catalogue::types::{Protocol, Reach};
@@ -59,7 +59,7 @@ pub fn check(
     options::check_names(&options.credentials)?;
     let logs = Logs::new(options, "", store);
     let job = job(options, spec, &logs);
-    let outcome = run(&options.iso, job, tools_root, store, progress)?;
+    let outcome = run(options.host(), job, tools_root, store, progress)?;
     if let Some(path) = options.screenshot.as_ref().filter(|_| outcome.screenshot) {
         logs.keep_screenshot(path)?;
     }
@@ -71,9 +71,15 @@ pub fn check(
 }
 
 /// Runs a watch in a worker.
-pub(super) fn run(iso: &Path, job: WatchJob, tools_root: &Path, store: &Store, progress: &Progress) -> Result<Outcome> {
+pub(super) fn run(
+    host: Host<'_>,
+    job: WatchJob,
+    tools_root: &Path,
+    store: &Store,
+    progress: &Progress,
+) -> Result<Outcome> {
     let mountpoint = store.temporary_folder()?;
-    let setup = options::setup(iso, false, tools_root, store, mountpoint.path())?;
+    let setup = options::setup(host, tools_root, store, mountpoint.path())?;
     Worker { setup, store, progress }.run(&Job::Watch(Box::new(job)))
 }
 
@@ -139,6 +145,7 @@ pub(super) fn machine(options: &Options, network: Network, logs: &Logs) -> Machi
     Machine {
         firmware: options.firmware,
         media: options.media,
+        disk: options.disk.is_some(),
         memory_mb: options.memory_mb,
         network,
         console: Console::File(logs.worker(".log")),

@@ -14,7 +14,7 @@ use super::check::{encode, paths};
 use super::job::{Credential, write_credentials};
 use super::machine::{Accelerator, Console, MONITOR, Machine, PROGRAM};
 use super::network::{Forward, Network};
-use super::options::{self, Options};
+use super::options::{self, Host, Options};
 use super::qmp::Monitor;
 use crate::Error;
 use crate::cli::worker::Job;
@@ -46,7 +46,8 @@ pub fn interactive(options: &Options, tools_root: &Path, store: &Store, progress
     let job = job(options, forwards);
     let mountpoint = store.temporary_folder()?;
     // The host's network only for ports that a person wants to reach from it.
-    let setup = options::setup(&options.iso, !options.forward.is_empty(), tools_root, store, mountpoint.path())?;
+    let host = Host { network: !options.forward.is_empty(), ..options.host() };
+    let setup = options::setup(host, tools_root, store, mountpoint.path())?;
     progress.say("boot", "Ctrl-A X quits, Ctrl-A H shows more keys");
     let _terminal = Terminal::save();
     Worker { setup, store, progress }.run(&Job::Terminal(Box::new(job)))
@@ -57,6 +58,7 @@ fn job(options: &Options, forwards: Vec<Forward>) -> TerminalJob {
     let machine = Machine {
         firmware: options.firmware,
         media: options.media,
+        disk: options.disk.is_some(),
         memory_mb: options.memory_mb,
         network: Network { forwards, fixed: None },
         console: Console::Terminal,

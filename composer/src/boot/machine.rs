@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::MEDIUM;
 use super::network::Network;
 use super::options::{Firmware, Media};
+use super::{DISK, MEDIUM};
 
 /// The program in the tools tree.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -22,6 +22,8 @@ const OVMF: &str = "/usr/share/OVMF";
 pub struct Machine {
     pub firmware: Firmware,
     pub media: Media,
+    /// Whether there is a disk beside the medium.
+    pub disk: bool,
     pub memory_mb: u32,
     pub network: Network,
     pub console: Console,
@@ -99,11 +101,17 @@ impl Machine {
         let cd = self.media == Media::Cd;
         let kind = if cd { ",media=cdrom" } else { "" };
         args.add("-drive", format!("if=none,id=medium,format=raw,readonly=on{kind},file={MEDIUM}"));
+        if !cd || self.disk {
+            args.add("-device", "qemu-xhci,id=xhci");
+        }
         if cd {
             args.add("-device", "ide-cd,bus=ide.0,drive=medium,bootindex=0");
         } else {
-            args.add("-device", "qemu-xhci,id=xhci");
             args.add("-device", "usb-storage,bus=xhci.0,drive=medium,removable=on,bootindex=0");
+        }
+        if self.disk {
+            args.add("-drive", format!("if=none,id=disk,format=raw,file={DISK}"));
+            args.add("-device", "usb-storage,bus=xhci.0,drive=disk");
         }
     }
 
@@ -156,6 +164,7 @@ mod tests {
         Machine {
             firmware,
             media,
+            disk: false,
             memory_mb: 1024,
             network: Network { forwards: vec![Forward { host: 20_000, guest: 22 }], fixed: None },
             console: Console::File("/store/logs/x.log".into()),

@@ -31,3 +31,5 @@ pub use tamper::tampered;
 
 /// Where a worker sees the medium.
 const MEDIUM: &str = "/boot/medium.iso";
+/// Where a worker sees the other disk.
+const DISK: &str = "/boot/disk";

@@ -71,6 +71,8 @@ pub struct Options {
     pub forward: Vec<u16>,
     /// systemd credentials for the guest: name and content.
     pub credentials: Vec<(String, Vec<u8>)>,
+    /// A disk image for the guest to write to, beside the medium.
+    pub disk: Option<PathBuf>,
     /// A PNG of the guest's screen at the end of a check.
     pub screenshot: Option<PathBuf>,
 }
@@ -86,8 +88,14 @@ impl Options {
             timeout: TIMEOUT,
             forward: Vec::new(),
             credentials: Vec::new(),
+            disk: None,
             screenshot: None,
         }
+    }
+
+    /// What a check's machine has of the host: nothing of its network.
+    pub(super) fn host(&self) -> Host<'_> {
+        Host { iso: &self.iso, disk: self.disk.as_deref(), network: false }
     }
 
     /// `bios-cd`, say: names logs and reports.
@@ -96,10 +104,21 @@ impl Options {
     }
 }
 
-/// A worker's view: the tools tree with QEMU, the ISO read-only, and the host's KVM if it has one.
-pub(super) fn setup(iso: &Path, network: bool, tools_root: &Path, store: &Store, mountpoint: &Path) -> Result<Setup> {
-    let iso = iso.canonicalize().at("open", iso)?;
+/// What of the host a machine is to have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Host<'a> {
+    pub iso: &'a Path,
+    pub disk: Option<&'a Path>,
+    pub network: bool,
+}
+
+/// A worker's view: the tools tree with QEMU, the ISO read-only, the disk, and the host's KVM if it has one.
+pub(super) fn setup(host: Host<'_>, tools_root: &Path, store: &Store, mountpoint: &Path) -> Result<Setup> {
+    let iso = host.iso.canonicalize().at("open", host.iso)?;
     let mut binds = vec![(iso, PathBuf::from(super::MEDIUM), false)];
+    if let Some(disk) = host.disk {
+        binds.push((disk.canonicalize().at("open", disk)?, PathBuf::from(super::DISK), true));
+    }
     if kvm() {
         binds.push((KVM.into(), KVM.into(), true));
     }
@@ -109,7 +128,7 @@ pub(super) fn setup(iso: &Path, network: bool, tools_root: &Path, store: &Store,
         mountpoint: mountpoint.to_owned(),
         scratch: Scratch::Memory(64 << 20),
         binds,
-        network,
+        network: host.network,
     })
 }
 

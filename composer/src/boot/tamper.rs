@@ -9,7 +9,7 @@ use super::check::{self, Case, Logs};
 use super::iso9660::{self, Extent, SECTOR};
 use super::job::{Goal, Outcome, WatchJob};
 use super::network::Network;
-use super::options::{Firmware, Options};
+use super::options::{Firmware, Host, Options};
 use crate::Error;
 use crate::error::{IoContext, Result};
 use crate::progress::Progress;
@@ -59,7 +59,7 @@ fn run(options: &Options, tools_root: &Path, store: &Store, progress: &Progress)
         qemu_log: logs.worker(".qemu.log"),
         screenshot: (logs.worker(".png"), false),
     };
-    Ok((check::run(copy.path(), job, tools_root, store, progress)?, logs))
+    Ok((check::run(Host { iso: copy.path(), ..options.host() }, job, tools_root, store, progress)?, logs))
 }
 
 /// Copies the ISO and flips one bit in the middle of the kernel, which its signature covers.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::boot::{Firmware, Media};
+
 /// A declarative, reproducible image composer for Debian.
 ///
 /// A YAML profile becomes a bootable hybrid ISO, the same bytes every time.
@@ -156,11 +158,11 @@ pub struct Boot {
     #[arg(long, env = "BORG_CHECK")]
     pub check: bool,
     /// The machine's firmware.
-    #[arg(long, env = "BORG_FIRMWARE", value_enum, default_value_t = FirmwareArg::Bios)]
-    pub firmware: FirmwareArg,
+    #[arg(long, env = "BORG_FIRMWARE", value_enum, default_value_t = Firmware::Bios)]
+    pub firmware: Firmware,
     /// What the machine takes the ISO for.
-    #[arg(long, env = "BORG_MEDIA", value_enum, default_value_t = MediaArg::Cd)]
-    pub media: MediaArg,
+    #[arg(long, env = "BORG_MEDIA", value_enum, default_value_t = Media::Cd)]
+    pub media: Media,
     /// Write the verdict as a `JUnit` report.
     #[arg(long, env = "BORG_JUNIT", value_name = "FILE", requires = "check")]
     pub junit: Option<PathBuf>,
@@ -170,27 +172,15 @@ pub struct Boot {
     /// Make a port of the machine reachable on this host's loopback address.
     #[arg(long, env = "BORG_FORWARD", value_name = "PORT", value_delimiter = ',')]
     pub forward: Vec<u16>,
+    /// A disk image that the machine has beside the medium, on USB; it is written to.
+    #[arg(long, env = "BORG_DISK", value_name = "FILE")]
+    pub disk: Option<PathBuf>,
     /// Megabytes of memory for the machine.
     #[arg(long, env = "BORG_MEMORY", value_name = "MB", default_value_t = 2048)]
     pub memory: u32,
     /// Seconds until a boot counts as failed.
     #[arg(long, env = "BORG_TIMEOUT", value_name = "SECONDS", default_value_t = 300)]
     pub timeout: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FirmwareArg {
-    Bios,
-    Uefi,
-    /// UEFI with Secure Boot and Microsoft's keys.
-    UefiSecure,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MediaArg {
-    Cd,
-    /// A USB stick on xHCI, with no other disk in the machine.
-    Usb,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::archive::Sources;
-use crate::cli::args::{Boot, FirmwareArg, Global, MediaArg};
+use crate::cli::args::{Boot, Global};
 use crate::cli::build::{checked_tag, default_tag};
 use crate::cli::lock;
 use crate::cli::project::{Project, open_store};
@@ -26,14 +26,15 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: false };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
     let options = boot::Options {
-        firmware: firmware(args.firmware),
-        media: media(args.media),
+        firmware: args.firmware,
+        media: args.media,
         memory_mb: args.memory,
         check: args.check,
         timeout: Duration::from_secs(args.timeout),
         credentials: credentials(&project)?,
         screenshot: args.screenshot.clone(),
         forward: args.forward.clone(),
+        disk: args.disk.clone(),
         ..boot::Options::new(iso)
     };
     if args.check {
@@ -84,21 +85,6 @@ fn not_built(project: &Project, why: &str) -> Error {
     let name = &project.spec().profile;
     Error::input(format!("the profile {name} is not built: {why}"))
         .help(format!("run `borg-compose build --profile {}`", project.path.display()))
-}
-
-fn firmware(arg: FirmwareArg) -> boot::Firmware {
-    match arg {
-        FirmwareArg::Bios => boot::Firmware::Bios,
-        FirmwareArg::Uefi => boot::Firmware::Uefi,
-        FirmwareArg::UefiSecure => boot::Firmware::UefiSecure,
-    }
-}
-
-fn media(arg: MediaArg) -> boot::Media {
-    match arg {
-        MediaArg::Cd => boot::Media::Cd,
-        MediaArg::Usb => boot::Media::Usb,
-    }
 }
 
 /// Password hashes that the profile keeps in files go to the machine as systemd credentials, never into the image.

@@ -197,7 +197,7 @@ impl Run<'_> {
             files: &files,
             compression: self.compression(),
             largest: largest(self.lock),
-            epoch: self.lock.epoch,
+            lock: self.lock,
             grub_cfg: crate::image::menu::grub_cfg(spec, &self.project.assets)?,
             log: log.inside.clone(),
             partial: Path::new(OUT).join(format!(".{tag}.iso.partial")),

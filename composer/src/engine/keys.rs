@@ -5,17 +5,26 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
+use crate::lock::Lock;
+use crate::profile::types::Compression;
 
 /// Changed whenever the engine itself makes other bytes from the same inputs.
-const ENGINE: &str = "3";
+const ENGINE: &str = "4";
 
 /// What went into a layer, by name: `package jq` -> the .deb's digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs(BTreeMap<String, String>);
 
 impl Inputs {
-    pub fn new() -> Self {
-        Inputs(BTreeMap::from([("engine".to_owned(), ENGINE.to_owned())]))
+    /// What every layer depends on: the engine, the tools that it works with, the epoch and the compression.
+    pub fn of(lock: &Lock, compression: Compression) -> Self {
+        let tools: Vec<_> = lock.tools.iter().filter(|t| t.group.as_deref() == Some("build")).collect();
+        let tools: Vec<_> = tools.iter().map(|t| (&t.name, &t.sha256)).collect();
+        let mut inputs = Inputs(BTreeMap::from([("engine".to_owned(), ENGINE.to_owned())]));
+        inputs.add("tools", Digest::of_value(&tools));
+        inputs.add("epoch", lock.epoch);
+        inputs.add("compression", format!("{compression:?}"));
+        inputs
     }
 
     pub fn add(&mut self, name: impl Into<String>, value: impl ToString) {
@@ -50,7 +59,7 @@ mod tests {
     use super::*;
 
     fn inputs(pairs: &[(&str, &str)]) -> Inputs {
-        let mut inputs = Inputs::new();
+        let mut inputs = Inputs::default();
         for (name, value) in pairs {
             inputs.add(*name, *value);
         }

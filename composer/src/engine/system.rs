@@ -151,23 +151,14 @@ impl Plan<'_> {
         agrees(&self.lock.ids.users, &found.users) && agrees(&self.lock.ids.groups, &found.groups)
     }
 
-    fn common(&self) -> Inputs {
-        let mut inputs = Inputs::new();
-        let tools: Vec<_> = self.lock.tools.iter().map(|t| (&t.name, &t.sha256)).collect();
-        inputs.add("tools", Digest::of_value(&tools));
-        inputs.add("epoch", self.lock.epoch);
-        inputs.add("compression", format!("{:?}", self.compression));
-        inputs
-    }
-
     fn base_inputs(&self) -> Inputs {
-        let mut inputs = self.common();
+        let mut inputs = Inputs::of(self.lock, self.compression);
         add_packages(&mut inputs, self.of(&[PackageLayer::Essential, PackageLayer::Base]));
         inputs
     }
 
     fn packages_inputs(&self, base: &Digest) -> Inputs {
-        let mut inputs = self.common();
+        let mut inputs = Inputs::of(self.lock, self.compression);
         inputs.add("base layer", base);
         add_packages(&mut inputs, self.of(&[PackageLayer::Packages]));
         for (path, node) in self.units.iter() {
@@ -178,7 +169,7 @@ impl Plan<'_> {
     }
 
     fn initrd_inputs(&self, below: &str, key: &Digest) -> Inputs {
-        let mut inputs = self.common();
+        let mut inputs = Inputs::of(self.lock, self.compression);
         inputs.add(format!("{below} layer"), key);
         for (path, node) in self.files.filtered(goes_into_initrd).iter() {
             inputs.add(format!("/{path}"), Digest::of_value(node));

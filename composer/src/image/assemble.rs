@@ -9,6 +9,7 @@ use crate::engine::keys::Inputs;
 use crate::engine::system::System;
 use crate::error::{IoContext, Result};
 use crate::image::medium::{FilesLayer, LayerFile, Medium, MediumJob};
+use crate::lock::Lock;
 use crate::profile::types::Compression;
 use crate::progress::Progress;
 use crate::spec::ImageSpec;
@@ -25,7 +26,7 @@ pub struct Assembly<'a> {
     pub files: &'a Tree,
     pub compression: Compression,
     pub largest: Vec<String>,
-    pub epoch: u64,
+    pub lock: &'a Lock,
     pub grub_cfg: String,
     /// Seen from inside a worker.
     pub log: PathBuf,
@@ -85,7 +86,7 @@ impl Assembly<'_> {
 
     fn job(&self, files: Option<&LayerFile>) -> MediumJob {
         MediumJob {
-            epoch: self.epoch,
+            epoch: self.lock.epoch,
             compression: self.compression,
             log: self.log.clone(),
             label: self.spec.image.label.clone(),
@@ -100,9 +101,7 @@ impl Assembly<'_> {
     }
 
     fn files_inputs(&self) -> Inputs {
-        let mut inputs = Inputs::new();
-        inputs.add("epoch", self.epoch);
-        inputs.add("compression", format!("{:?}", self.compression));
+        let mut inputs = Inputs::of(self.lock, self.compression);
         for (path, node) in self.files.iter() {
             inputs.add(format!("/{path}"), Digest::of_value(node));
         }

@@ -93,6 +93,13 @@ struct Stage {
     id: Digest,
 }
 
+/// Names of the layers, lowest first. live-boot stacks them by its list of modules, but for a persistent root it stacks what
+/// it finds by name, first on top (`activate_custom_mounts`): the two have to agree.
+fn layer_names(count: usize) -> Vec<String> {
+    let name = |i: usize| ["base", "packages", "files"].get(i).unwrap_or(&"more").to_owned();
+    (0..count).map(|i| format!("{}-{}.squashfs", count - 1 - i, name(i))).collect()
+}
+
 impl Stage {
     fn prepare(job: &MediumJob, layers: &[Digest], store: &Store) -> Result<Self> {
         let folder = Path::new(workshop::WORK).join("medium");
@@ -110,9 +117,7 @@ impl Stage {
         text(&id_path, format!("{id}\n"))?;
         text("/.disk/info", format!("{} {}\n", job.label, id.short()))?;
         text("/boot/grub/grub.cfg", job.grub_cfg.clone())?;
-        let names: Vec<String> = (0..layers.len())
-            .map(|i| format!("{i}-{}.squashfs", ["base", "packages", "files"].get(i).unwrap_or(&"more")))
-            .collect();
+        let names = layer_names(layers.len());
         text(&format!("/live/{}.module", menu::MODULE), names.join("\n") + "\n")?;
         for (name, digest) in names.iter().zip(layers) {
             stage.grafts.push((format!("/live/{name}"), store.object(digest)));
@@ -202,4 +207,14 @@ fn guid(id: &Digest) -> String {
     b[8] = (b[8] & 0x3f) | 0x80;
     let h = hex::encode(b);
     format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_named_so_that_the_top_one_comes_first() {
+        assert_eq!(layer_names(3), ["2-base.squashfs", "1-packages.squashfs", "0-files.squashfs"]);
+    }
 }
