@@ -4,6 +4,8 @@ use std::fmt;
 
 use miette::Diagnostic;
 
+use crate::plain;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Whose fault it is; decides the exit status.
@@ -70,7 +72,13 @@ macro_rules! constructors {
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, message: message.into(), causes: Vec::new(), help: None, reports: Vec::new() }))
+        Error(Box::new(Inner {
+            kind,
+            message: plain::lines(message.into()),
+            causes: Vec::new(),
+            help: None,
+            reports: Vec::new(),
+        }))
     }
 
     constructors! {
@@ -83,7 +91,7 @@ impl Error {
     pub fn because(mut self, cause: &dyn std::error::Error) -> Self {
         let mut next = Some(cause);
         while let Some(error) = next {
-            self.0.causes.push(error.to_string());
+            self.0.causes.push(plain::lines(error.to_string()));
             next = error.source();
         }
         self
@@ -92,14 +100,14 @@ impl Error {
     /// Adds a cause given as text: a tool's last lines, say.
     #[must_use]
     pub fn detail(mut self, text: impl Into<String>) -> Self {
-        self.0.causes.push(text.into());
+        self.0.causes.push(plain::lines(text.into()));
         self
     }
 
     /// Says what the reader can do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.0.help = Some(help.into());
+        self.0.help = Some(plain::lines(help.into()));
         self
     }
 

@@ -20,6 +20,7 @@ pub mod image;
 pub mod interrupt;
 pub mod lock;
 pub mod parallel;
+pub mod plain;
 pub mod profile;
 pub mod progress;
 pub mod render;

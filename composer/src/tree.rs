@@ -77,6 +77,13 @@ impl Tree {
         self.0.iter().map(|(path, node)| (path.as_str(), node))
     }
 
+    /// The same entries with other permission bits.
+    #[must_use]
+    pub fn with_modes(mut self, change: impl Fn(u32) -> u32) -> Tree {
+        self.0.values_mut().for_each(|node| node.mode = change(node.mode));
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -24,6 +24,9 @@ pub struct Service {
     /// The options: a JSON Schema each, with `default` and `description`. They go into the profile's schema as they are.
     #[serde(default)]
     pub options: IndexMap<String, Value>,
+    /// Options that an option needs beside it.
+    #[serde(default)]
+    pub requires: BTreeMap<String, Vec<String>>,
     /// Debian packages.
     #[serde(default)]
     pub packages: Vec<String>,

@@ -54,7 +54,11 @@ fn keep_log(error: Error, log: &Log) -> Error {
 
 /// `--tag` or `ISO_TAG`, the profile's, or one made of the profile's name and the lock's date.
 pub fn tag(args: &Build, project: &Project, lock: &Lock) -> Result<String> {
-    let given = args.tag.clone().or_else(|| project.loaded.profile.image.as_ref().and_then(|i| i.tag.clone()));
+    let given = args
+        .tag
+        .clone()
+        .filter(|tag| !tag.is_empty())
+        .or_else(|| project.loaded.profile.image.as_ref().and_then(|i| i.tag.clone()));
     given.map_or_else(|| Ok(default_tag(&project.spec().profile, lock.epoch)), checked_tag)
 }
 

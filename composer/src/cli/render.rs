@@ -25,6 +25,8 @@ pub fn run(args: &Render, global: &Global) -> Result<()> {
     let runtime: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).collect();
     archive::fetch(&runtime, &project.spec().archives, &sources, &store, &project.progress, args.offline)?;
     let tree = with_runtime(render::config_tree(project.spec(), Some(&lock), &project.assets)?, &lock, &store)?;
+    // On the host nothing is setuid; live-build's hook gives each file its mode inside the image.
+    let tree = tree.with_modes(|mode| mode & 0o755);
     pack::write_tree(&tree, &args.to, lock.epoch)?;
     project.progress.say("render", &format!("{} files in {}", tree.iter().count(), args.to.display()));
     Ok(())

@@ -45,6 +45,11 @@ pub fn place(tree: &Tree, facts: &Facts) -> Result<Tree> {
                 placed.insert(parent, Node::new(Content::Folder, *mode).owned(uid.to_string(), gid.to_string()));
             }
         }
+        let folder = matches!(facts.folders.get(&real), Some(Folder::Usual | Folder::Plain { .. }));
+        if folder && node.content != Content::Folder {
+            return Err(Error::input(format!("/{path} is a folder of the image, and a file cannot take its place"))
+                .help("name a file in it"));
+        }
         let mut node = node.clone();
         node.owner = number(&node.owner, &facts.accounts.passwd).ok_or_else(|| unknown("user", &node.owner, path))?;
         node.group = number(&node.group, &facts.accounts.group).ok_or_else(|| unknown("group", &node.group, path))?;
@@ -55,7 +60,7 @@ pub fn place(tree: &Tree, facts: &Facts) -> Result<Tree> {
 
 fn unknown(what: &str, name: &str, path: &str) -> Error {
     Error::input(format!("/{path} should belong to the {what} `{name}`, which the image does not have"))
-        .help(format!("name a {what} of the profile or of its packages, or give a number"))
+        .help(format!("name a {what} of the profile or of its packages"))
 }
 
 /// The number of a name in passwd or group format; a number stands for itself.
@@ -138,6 +143,13 @@ mod tests {
     #[test]
     fn a_link_itself_may_be_replaced() {
         assert!(placed("bin", Node::file("x")).unwrap().get("bin").is_some());
+    }
+
+    #[test]
+    fn a_folder_is_never_replaced() {
+        let error = placed("root", Node::file("x")).unwrap_err();
+        assert_eq!(error.kind(), crate::Kind::Input);
+        assert!(placed("root", Node::folder()).is_ok());
     }
 
     #[test]

@@ -113,7 +113,13 @@ pub struct Facts {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Folder {
-    Plain { mode: u32, uid: u32, gid: u32 },
+    /// 0755, root:root.
+    Usual,
+    Plain {
+        mode: u32,
+        uid: u32,
+        gid: u32,
+    },
     Link(String),
 }
 

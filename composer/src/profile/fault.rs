@@ -8,7 +8,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use super::mask;
 use super::yaml::SpanMap;
-use crate::Error;
+use crate::{Error, plain};
 
 /// The longest line that is worth showing; beyond it the place is given as line and column.
 const LONGEST_LINE: usize = 1000;
@@ -63,7 +63,7 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(name: &str, text: &str, spans: Option<&SpanMap>) -> Self {
-        Shown { name: name.to_owned(), text: mask::masked(text, spans).into() }
+        Shown { name: plain::line(name), text: mask::masked(text, spans).into() }
     }
 
     /// The fault as a report that shows the lines it is about.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::yaml::SpanMap;
+use crate::plain::is_unseen;
 
 /// The text with secrets starred and control characters replaced; every byte offset stays what it was.
 pub fn masked(text: &str, spans: Option<&SpanMap>) -> String {
@@ -16,19 +17,24 @@ pub fn masked(text: &str, spans: Option<&SpanMap>) -> String {
     for (at, c) in text.char_indices() {
         while next.next_if(|range| range.end <= at).is_some() {}
         let secret = next.peek().is_some_and(|range| range.contains(&at));
+        let line_end = c == '\n' || (c == '\r' && text[at..].starts_with("\r\n"));
         match c {
-            '\n' | '\r' | '\t' => shown.push(c),
+            '\t' => shown.push(c),
+            _ if line_end => shown.push(c),
             _ if secret => (0..c.len_utf8()).for_each(|_| shown.push('*')),
-            _ if c.is_control() => (0..c.len_utf8()).for_each(|_| shown.push('?')),
+            _ if is_unseen(c) => (0..c.len_utf8()).for_each(|_| shown.push('?')),
             _ => shown.push(c),
         }
     }
     shown
 }
 
+/// Words in a key that holds something secret.
+const SECRET: [&str; 7] = ["pass", "pwd", "pw", "secret", "token", "hash", "credential"];
+
 fn is_secret_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let secret = ["pass", "pwd", "secret", "token"].iter().any(|word| key.contains(word));
+    let secret = SECRET.iter().any(|word| if word.len() < 3 { key == *word } else { key.contains(word) });
     secret && !key.ends_with("_file")
 }
 
@@ -37,23 +43,75 @@ fn secret_values(spans: &SpanMap) -> Vec<Range<usize>> {
     spans.values().filter(|(pointer, _)| secret(pointer)).map(|(_, range)| range.clone()).collect()
 }
 
-/// What follows `…pass…:` on a line, and the lines below it that are indented deeper.
+/// What follows `…pass…:` on a line, the lines below that belong to it, and private keys. The text may be no YAML, so
+/// rather a line too much is starred than one too few.
 fn secret_lines(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
-    let mut outer: Option<usize> = None;
+    let mut open = Open::No;
     for line in text.split_inclusive('\n') {
         let indent = line.len() - line.trim_start_matches([' ', '-']).len();
-        if outer.is_some_and(|outer| indent > outer) {
-            found.push(start + indent..start + line.len());
-        } else {
-            let value = secret_value(line);
-            outer = value.map(|_| indent);
-            found.extend(value.map(|at| start + at..start + line.len()));
+        let from = open.covers(line, indent).then_some(indent).or_else(|| begins(line));
+        if let Some(from) = from {
+            found.push(start + from..start + line.len());
         }
+        open = open.after(line, indent);
         start += line.len();
     }
     found
+}
+
+/// Where on a line something secret begins.
+fn begins(line: &str) -> Option<usize> {
+    secret_value(line).or_else(|| line.find("PRIVATE KEY"))
+}
+
+/// What of the lines below still belongs to a secret.
+#[derive(Clone, Copy)]
+enum Open {
+    No,
+    /// All lines that are indented deeper, and blank ones.
+    Deeper(usize),
+    /// All lines down to the one with this quote.
+    Quote(char),
+    /// The next line too, unless it is a key of its own.
+    Next(usize),
+    /// All lines down to the one that ends the key.
+    Key,
+}
+
+impl Open {
+    fn covers(self, line: &str, indent: usize) -> bool {
+        match self {
+            Open::No => false,
+            Open::Deeper(outer) => indent > outer || line.trim().is_empty(),
+            Open::Next(outer) => indent > outer || line.trim().is_empty() || !line.contains(':'),
+            Open::Quote(_) | Open::Key => true,
+        }
+    }
+
+    fn after(self, line: &str, indent: usize) -> Open {
+        match self {
+            Open::Quote(quote) if !line.contains(quote) => self,
+            Open::Key if !line.contains("-----END") => self,
+            Open::Deeper(outer) if self.covers(line, indent) => Open::Deeper(outer),
+            Open::Next(outer) if line.trim().is_empty() => Open::Next(outer),
+            Open::Next(outer) if self.covers(line, indent) => Open::Deeper(outer),
+            _ => Open::from(line, indent),
+        }
+    }
+
+    fn from(line: &str, indent: usize) -> Open {
+        if line.contains("PRIVATE KEY") && line.trim_end().ends_with("-----") {
+            return Open::Key;
+        }
+        let Some(value) = secret_value(line).and_then(|at| line.get(at..)).map(str::trim) else { return Open::No };
+        match value.chars().next() {
+            None => Open::Next(indent),
+            Some(quote @ ('"' | '\'')) if !value[1..].contains(quote) => Open::Quote(quote),
+            Some(_) => Open::Deeper(indent),
+        }
+    }
 }
 
 /// Where the value of a secret key starts in a line.
@@ -62,7 +120,12 @@ fn secret_value(line: &str) -> Option<usize> {
         let key = line.get(..*colon).unwrap_or("").trim_end().rsplit([',', '{', '[', ' ', '\t', ':']).next();
         key.is_some_and(|key| is_secret_key(key.trim_matches(['"', '\''])))
     };
-    let colon = line.match_indices(':').map(|(at, _)| at).find(is_secret)?;
+    let Some(colon) = line.match_indices(':').map(|(at, _)| at).find(is_secret) else {
+        // A forgotten colon: `password hunter2`.
+        let (key, _) = line.trim_start_matches([' ', '-']).split_once(' ')?;
+        let start = line.find(key)? + key.len();
+        return (!line.contains(':') && is_secret_key(key)).then_some(start);
+    };
     let rest = line.get(colon + 1..)?;
     Some(colon + 1 + rest.len() - rest.trim_start_matches([' ', '\t']).len())
 }
@@ -73,7 +136,8 @@ fn credentials(text: &str) -> Vec<Range<usize>> {
         .filter_map(|(at, mark)| {
             let start = at + mark.len();
             let rest = text.get(start..)?;
-            let end = rest.find(|c: char| c.is_whitespace() || c == '/').unwrap_or(rest.len());
+            // A password may hold a `/`: everything up to the last `@` is taken for one.
+            let end = rest.find(|c: char| c.is_whitespace() || "\"'".contains(c)).unwrap_or(rest.len());
             let at = rest.get(..end)?.rfind('@')?;
             Some(start..start + at)
         })
@@ -100,7 +164,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_yaml_tells_no_secret_either() {
+        for text in [
+            "password_hash: \"hunter2\n  nter2\"\n",
+            "password_hash:\nhunter2\n",
+            "password_hash: |\n  a\n\n  hunter2\n",
+            "- password hunter2\n",
+            "pw: hunter2\n",
+            "hash: hunter2\n",
+            "mirrors: [\"http://user:p/hunter2@h/d\"]\n",
+            "ssh_keys: [\"-----BEGIN OPENSSH PRIVATE KEY-----\\nhunter2\"]\n",
+            "k: |\n  -----BEGIN PRIVATE KEY-----\n  hunter2\n  -----END PRIVATE KEY-----\nname: ann\n",
+        ] {
+            let shown = masked(text, None);
+            assert!(!shown.contains("nter2") && shown.len() == text.len(), "{shown}");
+        }
+        assert!(masked("k: |\n  -----BEGIN PRIVATE KEY-----\n  -----END\nname: ann\n", None).ends_with("name: ann\n"));
+    }
+
+    #[test]
     fn terminal_escapes_are_not_obeyed() {
-        assert_eq!(masked("a: \u{1b}[2J\u{9b}", None), "a: ?[2J??");
+        assert_eq!(masked("a: \u{1b}[2J\u{9b}\rb\r\n", None), "a: ?[2J???b\r\n");
+        assert_eq!(masked("\u{202e}x\u{feff}", None), "???x???");
     }
 }

@@ -17,7 +17,10 @@ pub struct Profile {
     #[serde(default)]
     pub services: Vec<ServiceEntry>,
     /// The language model that answers offline, as Ollama names it: `phi3:instruct`.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"), length(max = 200))]
+    #[schemars(
+        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"),
+        length(max = 200)
+    )]
     pub offline_model: Option<String>,
     /// Never ask a model that is not on the device.
     pub offline_only: Option<bool>,
@@ -29,7 +32,7 @@ pub struct Profile {
     #[schemars(regex(pattern = r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"))]
     pub hostname: Option<String>,
     /// The system locale, `C.UTF-8` by default; any other brings the package `locales`.
-    #[schemars(regex(pattern = r"^[A-Za-z]+(_[A-Z]{2})?(\.UTF-8)?(@[a-z]+)?$"))]
+    #[schemars(regex(pattern = r"^[A-Za-z]+(_[A-Z]{2})?(\.UTF-8)?(@[a-z]+)?$"), length(max = 40))]
     pub locale: Option<String>,
     /// The time zone, `Etc/UTC` by default.
     #[schemars(regex(pattern = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"))]
@@ -106,7 +109,7 @@ pub struct Keyboard {
     #[schemars(regex(pattern = r"^[a-z]{2,10}(,[a-z]{2,10})*$"))]
     pub layout: String,
     /// The XKB variant: `nodeadkeys`.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$"))]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]*(,[A-Za-z0-9_-]*)*$"))]
     pub variant: Option<String>,
 }
 
@@ -141,7 +144,7 @@ pub struct User {
     #[serde(default)]
     pub groups: Vec<String>,
     /// The login shell; `/bin/bash` by default.
-    #[schemars(regex(pattern = r"^/[A-Za-z0-9/._-]+$"))]
+    #[schemars(regex(pattern = r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"), length(max = 200))]
     pub shell: Option<String>,
     /// Public SSH keys that may log in as this user, one `authorized_keys` line each.
     #[serde(default)]

@@ -4,7 +4,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::{accounts, livebuild, locale};
+use super::{accounts, locale};
 use crate::error::{Error, Result};
 use crate::lock::types::Lock;
 use crate::profile::types::Compression;
@@ -41,7 +41,6 @@ impl Context {
             debian => Serde(debian),
             security => Serde(first(spec, |kind| *kind == ArchiveKind::Security)),
             updates => spec.archives.iter().any(|a| a.kind == ArchiveKind::Debian && a.suite.ends_with("-updates")),
-            cmdline => livebuild::kernel_cmdline(spec).join(" "),
             flavour => Serde(flavour.unwrap_or(&spec.kernel.package)),
             squashfs => compression,
             locale_command => locale::locale_command(spec),
@@ -56,8 +55,8 @@ impl Context {
     }
 }
 
-/// Debian's own archives as apt sources, one paragraph an address.
-pub fn sources(spec: &ImageSpec) -> Vec<Source> {
+/// The image's archives as apt sources, one paragraph an address, each with its own key.
+pub fn sources(spec: &ImageSpec) -> Result<Vec<Source>> {
     let mut sources: Vec<Source> = Vec::new();
     for archive in spec.archives.iter().filter(|a| !matches!(a.kind, ArchiveKind::Extra { .. })) {
         match sources.iter_mut().find(|s| s.uri == archive.uri && s.components == archive.components) {
@@ -65,7 +64,8 @@ pub fn sources(spec: &ImageSpec) -> Vec<Source> {
             None => sources.push(source("debian", archive, "/usr/share/keyrings/debian-archive-keyring.gpg".into())),
         }
     }
-    sources
+    sources.extend(extra(spec)?.into_iter().map(|(source, _, _)| source));
+    Ok(sources)
 }
 
 fn source(file: &str, archive: &ArchiveSpec, signed_by: String) -> Source {
@@ -157,6 +157,10 @@ fn installer(spec: &ImageSpec, debian: &ArchiveSpec) -> Value {
 /// The installer's last step: the users with their numbers and keys, as one shell line.
 fn late_command(spec: &ImageSpec) -> Result<String> {
     let mut commands = Vec::new();
+    // All groups first: one user may be in another's.
+    for user in &spec.users {
+        commands.push(line(&["in-target", "groupadd", "--gid", &user.uid.to_string(), "--", &user.name])?);
+    }
     for user in &spec.users {
         commands.extend(install_user(user)?);
     }
@@ -169,10 +173,7 @@ fn install_user(user: &UserSpec) -> Result<Vec<String>> {
     let useradd = ["in-target", "useradd", "--create-home", "--uid", &uid, "--gid", &uid, "--shell", &user.shell];
     let rest = ["--groups", &groups, "--password", accounts::password_field(user), "--", name];
     let own = ["in-target", "install", "-o", name, "-g", name];
-    let mut commands = vec![
-        line(&["in-target", "groupadd", "--gid", &uid, "--", name])?,
-        line(&[useradd.as_slice(), rest.as_slice()].concat())?,
-    ];
+    let mut commands = vec![line(&[useradd.as_slice(), rest.as_slice()].concat())?];
     if !user.ssh_keys.is_empty() {
         let keys = user.ssh_keys.iter().map(String::as_str);
         let print: Vec<&str> = ["printf", "%s\\n"].into_iter().chain(keys).collect();

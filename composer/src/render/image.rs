@@ -10,12 +10,12 @@ use crate::catalogue::types::{Protocol, Reach, TemplateFile};
 use crate::error::{Error, Result};
 use crate::spec::ImageSpec;
 use crate::spec::types::{ArchiveKind, Password, ServiceSpec};
-use crate::tree::{Node, Tree};
+use crate::tree::{Content, Node, Tree};
 
 /// Renders everything below the includes; what comes later wins, and the profile comes last.
 pub fn files(spec: &ImageSpec, assets: &Assets, templates: &Templates) -> Result<Tree> {
     let mut tree = Tree::default();
-    let context = context(spec);
+    let context = context(spec)?;
     for folder in [INCLUDES, NATIVE] {
         add_templates(&mut tree, folder, assets, templates, &context)?;
     }
@@ -32,7 +32,22 @@ pub fn files(spec: &ImageSpec, assets: &Assets, templates: &Templates) -> Result
         let node = Node::file(file.bytes.clone()).mode(file.mode).owned(&file.owner, &file.group);
         tree.insert(format!("{INCLUDES}/{}", relative(&file.path)?), node);
     }
+    no_file_is_a_folder(&tree)?;
     Ok(tree)
+}
+
+/// The profile's files meet those that services and the composer write.
+fn no_file_is_a_folder(tree: &Tree) -> Result<()> {
+    let shown = |path: &str| path.trim_start_matches(INCLUDES).trim_start_matches(NATIVE).to_owned();
+    for (path, _) in tree.iter() {
+        let parents = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        if let Some(file) = parents.into_iter().find(|p| tree.get(p).is_some_and(|n| n.content != Content::Folder)) {
+            let message =
+                format!("`{}` is a file of the image, and `{}` needs it as a folder", shown(file), shown(path));
+            return Err(Error::input(message).help("give the file of the profile another place"));
+        }
+    }
+    Ok(())
 }
 
 /// Adds the assets below `templates/<folder>` under the same paths: `*.j2` rendered, the others as they are.
@@ -64,12 +79,15 @@ fn text_node(bytes: &[u8]) -> Node {
     if bytes.starts_with(b"#!") { Node::program(bytes) } else { Node::file(bytes) }
 }
 
-fn context(spec: &ImageSpec) -> Value {
+fn context(spec: &ImageSpec) -> Result<Value> {
     let enable: std::collections::BTreeSet<&str> =
         spec.services.iter().flat_map(|s| s.enable.iter().map(String::as_str)).collect();
     let credential_users: Vec<&str> =
         spec.users.iter().filter(|u| u.password == Password::Credential).map(|u| u.name.as_str()).collect();
-    context! { spec => Serde(spec), enable => Serde(enable), credential_users => Serde(credential_users), sources => Serde(super::context::sources(spec)) }
+    let sources = super::context::sources(spec)?;
+    Ok(
+        context! { spec => Serde(spec), enable => Serde(enable), credential_users => Serde(credential_users), sources => Serde(sources) },
+    )
 }
 
 fn add_service(

@@ -7,7 +7,6 @@ use crate::Digest;
 use crate::assets::Assets;
 use crate::error::Result;
 use crate::lock::types::Lock;
-use crate::spec::ImageSpec;
 use crate::tree::{Node, Tree};
 
 /// The folders of `templates/` that are rendered with the live-build context.
@@ -39,14 +38,6 @@ pub fn add(tree: &mut Tree, context: &Context, assets: &Assets, templates: &Temp
 fn one_line(source: &Source, keyring: Option<&str>) -> String {
     let option = keyring.map_or_else(String::new, |path| format!("[signed-by={path}] "));
     format!("deb {option}{} {} {}\n", source.uri, source.suites.join(" "), source.components.join(" "))
-}
-
-/// The kernel's command line of the live system, the same from both engines.
-pub fn kernel_cmdline(spec: &ImageSpec) -> Vec<String> {
-    // `panic=`: the initramfs restarts the machine instead of offering a shell to whoever sits there.
-    // The last console is the one that /dev/console means; a login prompt appears on both.
-    let own = ["boot=live", "panic=30", "console=ttyS0,115200n8", "console=tty0"];
-    own.iter().map(|&word| word.to_owned()).chain(spec.kernel.cmdline.iter().cloned()).collect()
 }
 
 /// Where the runtime's packages go in the tree, and the digests of their bytes.

@@ -17,7 +17,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use livebuild::{kernel_cmdline, runtime_slots};
+pub use livebuild::runtime_slots;
 pub use locale::locale_command;
 pub use parts::{files_part, overlay, packages_part};
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::types::FileSpec;
 use crate::Digest;
+use crate::archive::trust::Keyring;
 use crate::error::Result;
 use crate::profile::Checked;
 use crate::profile::check::is_password_hash;
@@ -157,12 +158,13 @@ fn plain(e: &std::io::Error) -> String {
 /// An OpenPGP certificate: armoured as it is, binary in hexadecimal.
 fn key(node: &Node<'_>, bytes: Vec<u8>, faults: &mut Faults<'_>) -> Option<String> {
     let armoured = String::from_utf8(bytes).map_err(std::string::FromUtf8Error::into_bytes);
-    let wrong = match armoured {
-        Ok(text) if text.contains("PRIVATE KEY BLOCK") => "it holds a private key",
-        Ok(text) if text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----") => return Some(text),
-        // Every OpenPGP packet starts with a byte whose top bit is set (RFC 9580, 4.2).
-        Err(bytes) if bytes.first().is_some_and(|first| first & 0x80 != 0) => return Some(hex::encode(bytes)),
-        _ => "it is neither armoured nor binary",
+    let text = armoured.unwrap_or_else(hex::encode);
+    let wrong = if text.contains("PRIVATE KEY BLOCK") || Keyring::holds_secret(&text) {
+        "it holds a private key"
+    } else if Keyring::of(&text).is_none() {
+        "no certificate can be read from it"
+    } else {
+        return Some(text);
     };
     faults.at(
         node,

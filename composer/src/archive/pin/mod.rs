@@ -13,6 +13,7 @@ use std::thread;
 use super::solve::{Unsolvable, similar};
 use super::state::{self, Edges, State};
 use crate::lock::types::{FORMAT, Ids, Lock, LockedArchive, LockedPackage};
+use crate::profile::check::is_live_config;
 use crate::spec::ImageSpec;
 use crate::spec::types::{ArchiveKind, ArchiveSpec};
 use crate::store::Store;
@@ -123,7 +124,17 @@ fn resolve_packages(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Re
     for (archive, text) in &kept {
         texts.add(archive, text);
     }
-    choose::packages(texts, request, &prior)
+    let packages = choose::packages(texts, request, &prior)?;
+    // It may come as somebody's dependency, too.
+    match packages.iter().find(|p| is_live_config(&p.name)) {
+        None => Ok(packages),
+        Some(found) => Err(Error::input(format!(
+            "`{}` would enter the image: it makes a user with a known password and logs it in",
+            found.name
+        ))
+        .help("remove the package that brings it; `apt-cache rdepends live-config` lists those that may")
+        .into()),
+    }
 }
 
 fn resolve_tools(request: &Request<'_>, all: &Texts<'_>, store: &Store) -> Result<Vec<LockedPackage>, PinError> {

@@ -3,7 +3,7 @@
 //! rpgp checks signatures only; validity in time, revocation and the binding of subkeys are checked here
 //! (RFC 9580 sections 5.2.3 and 10).
 
-use pgp::composed::{Deserializable, SignedPublicKey, SignedPublicSubKey};
+use pgp::composed::{Deserializable, SignedPublicKey, SignedPublicSubKey, SignedSecretKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::{KeyDetails, Tag};
@@ -28,6 +28,12 @@ impl Keyring {
             Ok(binary) => Self::read(&binary),
             Err(_) => Self::read(key.trim().as_bytes()),
         }
+    }
+
+    /// Whether the file holds a secret key, which must not enter an image.
+    pub fn holds_secret(key: &str) -> bool {
+        let bytes = hex::decode(key.trim()).unwrap_or_else(|_| key.trim().as_bytes().to_vec());
+        SignedSecretKey::from_reader_many_buf(bytes.as_slice()).is_ok_and(|(mut keys, _)| keys.any(|key| key.is_ok()))
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {

@@ -30,9 +30,8 @@ fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Folder>) -> Res
         let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str) else { continue };
         if meta.is_dir() {
             let (mode, uid, gid) = (meta.mode() & 0o7777, meta.uid(), meta.gid());
-            if (mode, uid, gid) != (0o755, 0, 0) {
-                found.insert(name.to_owned(), Folder::Plain { mode, uid, gid });
-            }
+            let usual = (mode, uid, gid) == (0o755, 0, 0);
+            found.insert(name.to_owned(), if usual { Folder::Usual } else { Folder::Plain { mode, uid, gid } });
             walk(root, &path, found)?;
         } else if meta.is_symlink() {
             let target = fs::read_link(&path).at("read", &path)?;

@@ -6,17 +6,34 @@ use super::node::{Faults, Node, brief};
 use crate::profile::fault::Fault;
 
 /// What the running system mounts over: a file there would never be seen.
-const HIDDEN: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/tmp"];
+const HIDDEN: [&str; 7] = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/lock"];
+/// Folders of every image that somebody might take for a file; the build knows all of them.
+const FOLDERS: [&str; 14] = [
+    "/boot",
+    "/etc",
+    "/home",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/srv",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/share",
+    "/var",
+    "/var/lib",
+];
 /// What the composer writes from other parts of the profile.
 const OWNED: [(&str, &str); 8] = [
-    ("/etc/passwd", "users"),
-    ("/etc/group", "users"),
-    ("/etc/shadow", "users"),
-    ("/etc/gshadow", "users"),
-    ("/etc/hostname", "hostname"),
-    ("/etc/machine-id", "profile"),
-    ("/etc/borg/device.json", "offline_model"),
-    ("/usr/lib/borg/boot-check.json", "services"),
+    ("/etc/passwd", "use `users:` of the profile"),
+    ("/etc/group", "use `users:` of the profile"),
+    ("/etc/shadow", "use `users:` of the profile"),
+    ("/etc/gshadow", "use `users:` of the profile"),
+    ("/etc/hostname", "use `hostname:` of the profile"),
+    ("/etc/machine-id", "each device makes its own at first boot"),
+    ("/etc/borg/device.json", "use `offline_model:` and `offline_only:` of the profile"),
+    ("/usr/lib/borg/boot-check.json", "use `services:` of the profile"),
 ];
 
 pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
@@ -30,6 +47,7 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
     faults.duplicates("the path", paths.iter().map(|(node, path)| (node, *path)));
     let sound: Vec<_> = paths.iter().filter(|(_, path)| target_fault(path).is_none()).cloned().collect();
     nested(&sound, faults);
+    homes(profile, &sound, faults);
     for file in &files {
         one_origin(file, faults);
         if let Some((node, source)) = file.text("source") {
@@ -41,6 +59,9 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
 /// Why a path cannot be a target, and the way out.
 fn target_fault(path: &str) -> Option<(&'static str, String)> {
     let help = |text: &str| text.to_owned();
+    if path.is_empty() {
+        return Some(("it is empty", help("write one such as `/etc/motd`")));
+    }
     if !path.starts_with('/') {
         return Some(("it is relative", format!("write it from the root: `/{}`", brief(path))));
     }
@@ -57,16 +78,22 @@ fn target_fault(path: &str) -> Option<(&'static str, String)> {
     if path.len() > 4000 || steps().any(|step| step.len() > 255) {
         return Some(("it is too long", help("a name has at most 255 bytes, a path at most 4000")));
     }
-    let below = |folder: &&str| path == *folder || path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/'));
-    if HIDDEN.iter().any(&below) {
-        return Some(("the running system mounts over it", help("/proc, /sys, /dev, /run and /tmp are made at boot")));
+    let below = |folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    if HIDDEN.iter().any(|hidden| below(hidden)) {
+        return Some((
+            "the running system mounts over it",
+            help("/proc, /sys, /dev, /run and /tmp are made at boot; /var/run and /var/lock are links to /run"),
+        ));
     }
     // With merged /usr these are links to folders; a path through them would name one file twice.
     if let Some(link) = ["/bin", "/sbin", "/lib", "/lib64"].iter().find(|link| below(link)) {
         return Some(("that folder is a link", format!("write `/usr{link}/…`")));
     }
-    let owner = OWNED.iter().find(|(owned, _)| *owned == path)?;
-    Some(("the composer writes that file", format!("use `{}:` of the profile", owner.1)))
+    if FOLDERS.contains(&path) {
+        return Some(("it is a folder", help("name a file in it")));
+    }
+    let (_, way) = OWNED.iter().find(|(owned, _)| below(owned))?;
+    Some(("the composer writes that file", help(way)))
 }
 
 /// A file cannot also be a folder.
@@ -79,6 +106,24 @@ fn nested(paths: &[(Node<'_>, &str)], faults: &mut Faults<'_>) {
                 .at(faults.place(node), "needs it as a folder")
                 .at(faults.place(outer), "makes it a file");
             faults.push(fault.help("rename one of the two"));
+        }
+    }
+}
+
+/// A home is a folder, and its `authorized_keys` are the profile's `ssh_keys`.
+fn homes(profile: &Node<'_>, paths: &[(Node<'_>, &str)], faults: &mut Faults<'_>) {
+    for user in profile.list("users") {
+        let Some((_, name)) = user.text("name") else { continue };
+        let home = format!("/home/{name}");
+        let keys = format!("{home}/.ssh/authorized_keys");
+        for (node, path) in paths {
+            if **path == *home {
+                let message = format!("`{}` is the home of the user `{}`", brief(path), brief(name));
+                faults.at(node, message, "this path", "name a file in it");
+            } else if **path == *keys && !user.list("ssh_keys").is_empty() {
+                let message = format!("`{}` is written from the user's `ssh_keys`", brief(path));
+                faults.at(node, message, "this path", "keep one of the two");
+            }
         }
     }
 }
@@ -136,6 +181,9 @@ mod tests {
             "/run/x",
             "/lib/x",
             "/etc/shadow",
+            "/etc/shadow/x",
+            "/var/run/x",
+            "/usr/bin",
         ] {
             assert!(target_fault(bad).is_some(), "{bad}");
         }

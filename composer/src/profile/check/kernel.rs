@@ -9,10 +9,22 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
             faults.at(&node, message, "this parameter", &help);
         }
     }
+    whole_line(&kernel, faults);
+}
+
+/// The kernel reads 2048 bytes (`COMMAND_LINE_SIZE`); the menu's own parameters need up to 200 of them.
+const LINE: usize = 1800;
+
+fn whole_line(kernel: &Node<'_>, faults: &mut Faults<'_>) {
+    let length: usize = kernel.texts("cmdline").iter().map(|(_, parameter)| parameter.len() + 1).sum();
+    if let Some(node) = kernel.get("cmdline").filter(|_| length > LINE) {
+        let message = format!("a kernel command line of {length} characters");
+        faults.at(&node, message, "all of these", &format!("leave out some: {LINE} fit beside the boot menu's own"));
+    }
 }
 
 /// What is wrong with a kernel parameter, and the way out.
-pub fn fault(parameter: &str) -> Option<(String, String)> {
+fn fault(parameter: &str) -> Option<(String, String)> {
     if parameter.is_empty() {
         return Some(("an empty kernel parameter".into(), "remove it".into()));
     }
@@ -31,7 +43,7 @@ pub fn fault(parameter: &str) -> Option<(String, String)> {
         ));
     }
     if parameter.len() > 500 {
-        return Some(("a kernel parameter of more than 500 characters".into(), "the whole line holds 2048".into()));
+        return Some(("a kernel parameter of more than 500 characters".into(), "the whole line holds 1800".into()));
     }
     let why = refusal(parameter)?;
     let shown = brief(parameter);
@@ -59,7 +71,11 @@ fn refusal(parameter: &str) -> Option<&'static str> {
             "every user can read it in /proc/cmdline; use `password_hash_file`"
         }
         "boot" | "module" | "root" | "live_media" | "live_media_path" | "fetch" | "httpfs" | "nfsroot" | "netboot"
-        | "findiso" | "fromiso" => "the boot menu decides where the system comes from",
+        | "findiso" | "fromiso" | "isofrom" | "bootfrom" | "ftpfs" | "iscsi" | "nfsoverlay" | "nfsopts" | "nfscow"
+        | "union" | "skipunion" | "plainroot" | "exposedroot" | "live_media_offset" => {
+            "the boot menu decides where the system comes from"
+        }
+        "todisk" => "it overwrites a disk of the machine",
         "hooks" | "preseed" | "url" => "it runs or reads what comes from elsewhere",
         _ if name == "config" || name == "components" || name.starts_with("live_config") => {
             "live-config makes a user with a known password"
@@ -91,6 +107,8 @@ mod tests {
             "ü",
             "a\"b",
             "single",
+            "iscsi=x",
+            "todisk=/dev/sda",
         ] {
             assert!(fault(bad).is_some(), "{bad}");
         }

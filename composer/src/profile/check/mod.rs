@@ -6,6 +6,7 @@
 mod crypt;
 mod files;
 mod kernel;
+mod known;
 mod network;
 pub(crate) mod node;
 mod packages;
@@ -18,7 +19,7 @@ mod system;
 mod users;
 
 pub use crypt::is_hash as is_password_hash;
-pub use kernel::fault as kernel_parameter_fault;
+pub use packages::is_live_config;
 
 use std::collections::HashSet;
 
@@ -65,12 +66,9 @@ pub fn check(name: &str, text: &str, catalogue: &Catalogue) -> Result<Checked> {
 
 /// Finds all faults; an error is one of ours.
 pub fn inspect(text: &str, catalogue: &Catalogue) -> Result<Inspection> {
-    let document = match yaml::parse(text) {
-        Ok(document) => document,
-        Err(faults) => return Ok(Inspection { document: None, profile: None, faults }),
-    };
+    let (document, mut faults) = yaml::read(text);
+    let Some(document) = document else { return Ok(Inspection { document: None, profile: None, faults }) };
     // A fault of a value's characters explains more than one of its form, and that more than what it would mean.
-    let mut faults = Vec::new();
     add_news(&mut faults, control_characters(&document));
     add_news(&mut faults, schema_faults::find(&document, catalogue)?);
     add_news(&mut faults, rules(&document, catalogue));

@@ -3,9 +3,20 @@
 use super::node::{Faults, Node};
 use super::services::Used;
 
+/// Whether a package is live-config: with `boot=live` it logs a user in on every console.
+pub fn is_live_config(name: &str) -> bool {
+    name == "live-config" || name.starts_with("live-config-")
+}
+
 pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>) {
     let packages = profile.texts("packages");
     faults.duplicates("the package", packages.iter().map(|(node, name)| (node, *name)));
+    for (node, name) in &packages {
+        if is_live_config(name) {
+            let message = format!("`{name}` makes a user with a known password and logs it in");
+            faults.at(node, message, "undoes what the image promises", "remove it; give people to `users:`");
+        }
+    }
     let ours: Vec<&Used<'_>> = services.iter().filter(|used| !used.service.runtime.is_empty()).collect();
     if ours.is_empty() {
         return;

@@ -14,6 +14,12 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
     }
     let repositories = profile.list("repositories");
     let names: Vec<_> = repositories.iter().filter_map(|repository| repository.text("name")).collect();
+    let places = repositories.iter().filter_map(|repository| {
+        let ((node, uri), (_, suite)) = (repository.text("uri")?, repository.text("suite")?);
+        Some((node, format!("{} {suite}", uri.trim_end_matches('/'))))
+    });
+    let places: Vec<_> = places.collect();
+    faults.duplicates("the repository", places.iter().map(|(node, place)| (node, place.as_str())));
     faults.duplicates("the repository", names.iter().map(|(node, name)| (node, *name)));
     for (node, name) in &names {
         if OWN.contains(name) {
@@ -47,6 +53,9 @@ fn uri(node: &Node<'_>, uri: &str, faults: &mut Faults<'_>) {
         let help = "put user and password into /etc/apt/auth.conf.d of the build host (apt_auth.conf(5)); an image never holds them";
         return faults.at(node, "an address with a user or password in it", "credentials do not belong here", help);
     }
+    if rest.split('/').any(|step| matches!(step, "." | "..")) {
+        return faults.at(node, "an address with `/./` or `/../`", "this address", "write the path without it");
+    }
     if rest.contains(['?', '#']) {
         return faults.at(node, "an address with `?` or `#`", "this address", "name the folder that holds `dists`");
     }
@@ -68,9 +77,13 @@ fn is_authority(text: &str) -> bool {
         return address.parse::<std::net::Ipv6Addr>().is_ok() && port;
     }
     match text.split_once(':') {
-        Some((host, port)) => super::network::is_host_name(host) && is_port(port),
-        None => super::network::is_host_name(text),
+        Some((host, port)) => is_host(host) && is_port(port),
+        None => is_host(text),
     }
+}
+
+fn is_host(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok() || super::network::is_host_name(text)
 }
 
 fn is_port(text: &str) -> bool {
@@ -79,14 +92,14 @@ fn is_port(text: &str) -> bool {
 
 fn suite(repository: &Node<'_>, faults: &mut Faults<'_>) {
     if let Some((node, suite)) = repository.text("suite")
-        && (suite.ends_with('/') || suite.split('/').any(|step| step.is_empty() || step == ".."))
+        && (suite.ends_with('/') || suite.split('/').any(|step| matches!(step, "" | "." | "..")))
     {
         let help = "name the folder below `dists`, such as `stable`; repositories without `dists` are not supported";
         faults.at(&node, format!("`{}` is no suite's name", brief(suite)), "this suite", help);
     }
     for (node, component) in repository.texts("components") {
         let fits = component.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._+-".contains(&b));
-        if !fits || component.is_empty() || component.split('/').any(|step| step.is_empty() || step == "..") {
+        if !fits || component.is_empty() || component.split('/').any(|step| matches!(step, "" | "." | "..")) {
             faults.at(
                 &node,
                 format!("`{}` is no component's name", brief(component)),

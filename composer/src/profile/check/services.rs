@@ -31,6 +31,9 @@ pub fn check<'a>(profile: &Node<'a>, catalogue: &'a Catalogue, faults: &mut Faul
     faults.duplicates("the service", entries.iter().map(|entry| (&entry.node, entry.name)));
     let used = used(&entries, catalogue);
     ports(&used, faults);
+    for user in &used {
+        requires(user, faults);
+    }
     used
 }
 
@@ -61,6 +64,22 @@ fn used<'a>(entries: &[Entry<'a>], catalogue: &'a Catalogue) -> Vec<Used<'a>> {
         }
     }
     used.into_values().collect()
+}
+
+/// Options that make no sense alone.
+fn requires(user: &Used<'_>, faults: &mut Faults<'_>) {
+    let (Some(given), Some(pointer)) = (user.given, user.pointer.as_ref()) else { return };
+    let has = |option: &str| given.get(option).is_some_and(|value| !value.is_null());
+    for (option, others) in user.service.requires.iter().filter(|(option, _)| has(option)) {
+        let missing: Vec<String> =
+            others.iter().filter(|other| !has(other)).map(|other| format!("`{other}`")).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(" and ");
+            let fault = Fault::new(format!("the option `{option}` needs {missing}"))
+                .at(faults.spans.key(&child(pointer, option)), "alone it does nothing");
+            faults.push(fault.help(format!("add {missing}, or remove `{option}`")));
+        }
+    }
 }
 
 struct Claim<'a> {

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::node::{Faults, Node};
+use super::ssh_key;
+use crate::plain::is_unseen;
 use crate::profile::fault::Fault;
 use crate::profile::yaml::child;
 
@@ -30,13 +32,19 @@ fn is_file_text(pointer: &str) -> bool {
 }
 
 fn line(node: &Node<'_>, text: &str, faults: &mut Faults<'_>) {
-    let Some(control) = text.chars().find(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) else { return };
+    if ssh_key::is_private(text) {
+        let help =
+            "take it out; whoever has seen it has it, so make a new one. A public key is one line of a `.pub` file";
+        return faults.at(node, "a private key", "not for anybody else", help);
+    }
+    let Some(control) = text.chars().find(|c| is_unseen(*c)) else { return };
     let (what, help) = match control {
         '\n' if text.ends_with('\n') && text.matches('\n').count() == 1 => {
             ("a newline at its end".to_owned(), "write it on the line of its key; a block (`|`) ends with a newline")
         }
         '\n' => ("a newline".to_owned(), "write one line; put each entry of a list after a `- ` of its own"),
-        other => (format!("the control character U+{:04X}", u32::from(other)), "remove it"),
+        other if other.is_control() => (format!("the control character U+{:04X}", u32::from(other)), "remove it"),
+        other => (format!("the invisible character U+{:04X}", u32::from(other)), "remove it"),
     };
     let fault = Fault::new(format!("a value of one line has {what}")).at(faults.place(node), "this value");
     faults.push(fault.help(help));

@@ -8,7 +8,7 @@ use super::{crypt, files, ssh_key};
 use crate::profile::fault::Fault;
 
 /// Users and groups of base-passwd and of the packages in every image; a person of that name would take them over.
-const RESERVED: [&str; 46] = [
+const RESERVED: [&str; 49] = [
     "root",
     "daemon",
     "bin",
@@ -55,6 +55,9 @@ const RESERVED: [&str; 46] = [
     "messagebus",
     "sshd",
     "borg",
+    "clock",
+    "crontab",
+    "sgx",
 ];
 
 pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>) {
@@ -79,6 +82,44 @@ pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>)
         password(user, faults);
         keys(user, has_ssh, faults);
         groups(user, faults);
+        sudo(user, faults);
+        shell(user, profile, faults);
+    }
+}
+
+/// `sudo` asks for the password: who has none never becomes root.
+fn sudo(user: &Node<'_>, faults: &mut Faults<'_>) {
+    let Some(node) = user.get("sudo").filter(|sudo| sudo.value == &Value::Bool(true)) else { return };
+    if user.get("password_hash").is_none() && user.get("password_hash_file").is_none() {
+        let help = "add `password_hash` or `password_hash_file`; keys alone still log in without it";
+        faults.at(&node, "`sudo: true` for a user without a password", "asks for a password that nobody has", help);
+    }
+}
+
+/// Shells that every image has.
+const SHELLS: [&str; 10] = [
+    "/bin/bash",
+    "/bin/dash",
+    "/bin/false",
+    "/bin/sh",
+    "/usr/bin/bash",
+    "/usr/bin/dash",
+    "/usr/bin/false",
+    "/usr/bin/sh",
+    "/usr/sbin/nologin",
+    "/bin/rbash",
+];
+
+/// A shell that is not there keeps its user out: sshd and login refuse.
+fn shell(user: &Node<'_>, profile: &Node<'_>, faults: &mut Faults<'_>) {
+    let Some((node, shell)) = user.text("shell").filter(|(_, shell)| !SHELLS.contains(shell)) else { return };
+    let name = shell.rsplit('/').next().unwrap_or_default();
+    let from_package = profile.texts("packages").iter().any(|(_, package)| *package == name);
+    let from_file = profile.list("files").iter().any(|file| file.text("path").is_some_and(|(_, path)| path == shell));
+    if !from_package && !from_file {
+        let message = format!("nothing of the profile brings the shell `{}`", brief(shell));
+        let help = format!("add `- {}` to `packages:`, or the file to `files:`", brief(name));
+        faults.at(&node, message, "keeps the user out", &help);
     }
 }
 
@@ -114,8 +155,9 @@ fn password(user: &Node<'_>, faults: &mut Faults<'_>) {
 fn keys(user: &Node<'_>, has_ssh: bool, faults: &mut Faults<'_>) {
     let keys = user.texts("ssh_keys");
     for (node, line) in &keys {
-        let line_breaks = line.chars().any(char::is_control);
-        if let (Some(why), false) = (ssh_key::fault(line), line_breaks) {
+        // Control characters and private keys are reported for every string.
+        let reported = line.chars().any(char::is_control) || ssh_key::is_private(line);
+        if let (Some(why), false) = (ssh_key::fault(line), reported) {
             let fault = Fault::new(format!("not a public SSH key: {why}")).at(faults.place(node), "this key");
             faults.push(fault.help("paste the one line of a `.pub` file: `ssh-ed25519 AAAA… comment`"));
         }
@@ -134,8 +176,8 @@ fn groups(user: &Node<'_>, faults: &mut Faults<'_>) {
         if !is_group(name) {
             let message = format!("`{}` is no group's name", brief(name));
             faults.at(node, message, "this group", "write lower-case letters, digits, `-` and `_`, at most 32");
-        } else if matches!(*name, "root" | "shadow") {
-            let message = format!("the group `{name}` opens what is root's alone");
+        } else if matches!(*name, "root" | "shadow" | "disk" | "kmem" | "docker" | "lxd" | "incus-admin") {
+            let message = format!("who is in the group `{name}` can do what root can");
             faults.at(node, message, "this group", "give `sudo: true` to somebody who may become root");
         }
     }

@@ -14,6 +14,8 @@ use crate::profile::fault::Fault;
 const DEPTH: usize = 64;
 /// The most nodes, aliases counted with all that they stand for.
 const NODES: usize = 100_000;
+/// The most bytes of text, aliases counted likewise.
+const BYTES: usize = 16 << 20;
 /// More faults than anybody reads.
 const FAULTS: usize = 100;
 
@@ -24,9 +26,11 @@ pub struct Builder<'t> {
     root: Option<Value>,
     spans: SpanMap,
     faults: Vec<Fault>,
-    anchors: HashMap<usize, (Value, usize)>,
-    nodes: usize,
+    anchors: HashMap<usize, (Value, Cost)>,
+    cost: Cost,
     documents: usize,
+    /// False once the rest of the text is not looked at.
+    whole: bool,
 }
 
 /// A sequence or mapping that is being read.
@@ -36,7 +40,29 @@ struct Frame {
     pointer: Option<String>,
     range: Range<usize>,
     anchor: usize,
-    nodes_before: usize,
+    before: Cost,
+}
+
+/// What reading has taken so far, or what a value takes.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Cost {
+    fn add(&mut self, more: Cost) {
+        self.nodes = self.nodes.saturating_add(more.nodes);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+    }
+
+    fn since(self, before: Cost) -> Cost {
+        Cost { nodes: self.nodes - before.nodes, bytes: self.bytes - before.bytes }
+    }
+
+    fn too_much(self) -> bool {
+        self.nodes > NODES || self.bytes > BYTES
+    }
 }
 
 enum Content {
@@ -62,8 +88,9 @@ impl<'t> Builder<'t> {
             spans: SpanMap::default(),
             faults: Vec::new(),
             anchors: HashMap::new(),
-            nodes: 0,
+            cost: Cost::default(),
             documents: 0,
+            whole: true,
         }
     }
 
@@ -88,26 +115,25 @@ impl<'t> Builder<'t> {
             Event::Alias(id) => self.alias(id, range),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
-        self.within_limits(span)
+        self.whole = self.within_limits(span);
+        self.whole
     }
 
     /// Notes that the text is no YAML from here on.
     pub fn broken(&mut self, fault: impl FnOnce(&Offsets) -> Fault) -> bool {
         let fault = fault(&self.offsets);
         self.faults.push(fault);
+        self.whole = false;
         false
     }
 
-    pub fn finish(mut self) -> Result<Document, Vec<Fault>> {
-        match (self.root, self.faults.is_empty()) {
-            (Some(value), true) => Ok(Document { value, spans: self.spans }),
-            (None, true) => Err(vec![
-                Fault::new("there is nothing in it")
-                    .at(0..0, "empty")
-                    .help("the smallest profile is one line: `profile: my-device`"),
-            ]),
-            _ => Err(std::mem::take(&mut self.faults)),
+    pub fn finish(mut self) -> (Option<Document>, Vec<Fault>) {
+        if self.root.is_none() && self.faults.is_empty() {
+            let nothing = Fault::new("there is nothing in it").at(0..0, "empty");
+            self.faults.push(nothing.help("the smallest profile is one line: `profile: my-device`"));
         }
+        let value = self.root.filter(|_| self.whole);
+        (value.map(|value| Document { value, spans: self.spans }), self.faults)
     }
 
     fn document(&mut self, range: Range<usize>) -> bool {
@@ -125,8 +151,9 @@ impl<'t> Builder<'t> {
             self.faults.push(Fault::new(format!("nested deeper than {DEPTH} levels")).at(range, "too deep"));
             return false;
         }
-        if self.nodes > NODES {
-            let fault = Fault::new(format!("more than {NODES} values")).at(range, "counted up to here");
+        if self.cost.too_much() {
+            let what = format!("more than {NODES} values, or more than {} MiB of text", BYTES >> 20);
+            let fault = Fault::new(what).at(range, "counted up to here");
             self.faults.push(fault.help("aliases (`*name`) count with everything that they stand for"));
             return false;
         }
@@ -149,7 +176,8 @@ impl<'t> Builder<'t> {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, range: Range<usize>) {
-        self.nodes += 1;
+        let cost = Cost { nodes: 1, bytes: text.len() };
+        self.cost.add(cost);
         let value = match style {
             ScalarStyle::Plain => scalar::plain(text),
             _ => Ok(Value::String(text.to_owned())),
@@ -158,7 +186,7 @@ impl<'t> Builder<'t> {
             self.faults.push(Fault::new(why).at(range.clone(), "this one"));
             Value::Null
         });
-        self.keep_anchor(anchor, &value, 1);
+        self.keep_anchor(anchor, &value, cost);
         if self.wants_key() {
             self.key(value, range);
         } else {
@@ -227,10 +255,10 @@ impl<'t> Builder<'t> {
     }
 
     fn open(&mut self, content: Content, anchor: usize, range: Range<usize>) {
-        self.nodes += 1;
         let pointer = if self.wants_key() { None } else { self.place() };
-        let nodes_before = self.nodes;
-        self.stack.push(Frame { content, pointer, range, anchor, nodes_before });
+        let before = self.cost;
+        self.cost.add(Cost { nodes: 1, bytes: 0 });
+        self.stack.push(Frame { content, pointer, range, anchor, before });
     }
 
     fn close(&mut self, end: &Range<usize>) {
@@ -243,7 +271,7 @@ impl<'t> Builder<'t> {
             Content::List(items) => Value::Array(items),
             Content::Map(map, _) => Value::Object(map),
         };
-        self.keep_anchor(frame.anchor, &value, self.nodes - frame.nodes_before + 1);
+        self.keep_anchor(frame.anchor, &value, self.cost.since(frame.before));
         if self.wants_key() {
             self.key(value, frame.range);
         } else {
@@ -251,21 +279,21 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn keep_anchor(&mut self, anchor: usize, value: &Value, nodes: usize) {
-        // Cloning is bounded by the node limit, since an anchored node's aliases are counted in it.
-        if anchor != 0 {
-            self.anchors.insert(anchor, (value.clone(), nodes));
-            self.nodes += nodes;
+    fn keep_anchor(&mut self, anchor: usize, value: &Value, cost: Cost) {
+        // Cloning is bounded by the limits, since an anchored node's aliases are counted in its cost.
+        if anchor != 0 && !self.cost.too_much() {
+            self.anchors.insert(anchor, (value.clone(), cost));
+            self.cost.add(cost);
         }
     }
 
     fn alias(&mut self, id: usize, range: Range<usize>) {
-        let Some((value, nodes)) = self.anchors.get(&id) else {
+        let Some((value, cost)) = self.anchors.get(&id) else {
             self.faults.push(Fault::new("an alias to something that holds it").at(range.clone(), "this alias"));
             return self.take(Value::Null, range);
         };
-        self.nodes += nodes;
-        let value = if self.nodes > NODES { Value::Null } else { value.clone() };
+        self.cost.add(*cost);
+        let value = if self.cost.too_much() { Value::Null } else { value.clone() };
         self.take(value, range);
     }
 

@@ -25,8 +25,9 @@ pub struct Document {
     pub spans: SpanMap,
 }
 
-/// Reads one document; all duplicate keys and unusable nodes are reported at once.
-pub fn parse(text: &str) -> Result<Document, Vec<YamlFault>> {
+/// Reads one document; all duplicate keys and unusable nodes are reported at once. With faults that concern single nodes
+/// there is a document too, so that what else is wrong with it can be said.
+pub fn read(text: &str) -> (Option<Document>, Vec<YamlFault>) {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder::new(text, Offsets::new(body, text.len() - body.len()));
     let mut parser = Parser::new_from_str(body);
@@ -41,6 +42,12 @@ pub fn parse(text: &str) -> Result<Document, Vec<YamlFault>> {
         }
     }
     builder.finish()
+}
+
+/// Reads one document that has no fault.
+pub fn parse(text: &str) -> Result<Document, Vec<YamlFault>> {
+    let (document, faults) = read(text);
+    document.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
 fn scan_fault(text: &str, offsets: &Offsets, error: &ScanError) -> Fault {
