@@ -8,6 +8,8 @@ mod console;
 mod faults;
 #[path = "real/mirror.rs"]
 mod mirror;
+#[path = "real/verify.rs"]
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -51,6 +51,8 @@ pub enum Verb {
     Lock(Lock),
     /// Build the ISO.
     Build(Build),
+    /// Build from the lock again, under other circumstances, and compare.
+    Verify(Verify),
     /// Boot the ISO in QEMU, with its serial console on the terminal, or judge its boot.
     Boot(Boot),
     /// Say what this host or container lacks.
@@ -131,6 +133,26 @@ pub struct Build {
     /// Compress less: for the edit loop. The result is not the one that the lock names.
     #[arg(long, env = "BORG_FAST")]
     pub fast: bool,
+    /// Where packages are unpacked: in memory if there is enough, or on the store's disk.
+    #[arg(long, env = "BORG_SCRATCH", value_enum, default_value_t = Scratch::Auto)]
+    pub scratch: Scratch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scratch {
+    /// In memory if there is enough.
+    Auto,
+    /// On the store's disk.
+    Disk,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+    /// Touch no network.
+    #[arg(long, env = "BORG_OFFLINE")]
+    pub offline: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::archive::{self, Sources};
-use crate::cli::args::{Build, Engine, Global};
+use crate::cli::args::{Build, Engine, Global, Scratch};
 use crate::cli::live_build;
 use crate::cli::lock::{self, Strictness};
 use crate::cli::project::{Project, open_store};
@@ -106,8 +106,8 @@ impl Run<'_> {
         let system = self.system(&tree, &packages, &bench, log)?;
         let medium = self.medium(&tree, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
-        self.compare(&outputs)?;
-        self.publish(tag, &system, &outputs)
+        let iso = self.publish(tag, &system, &outputs)?;
+        self.compare(&outputs).map(|()| iso)
     }
 
     fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {
@@ -119,7 +119,9 @@ impl Run<'_> {
     fn bench(&self, groups: &[&str]) -> Result<Workbench<'_>> {
         let from =
             Supply { archives: &self.project.spec().archives, sources: self.sources, offline: self.args.offline };
-        Workbench::open(groups, self.lock, &from, self.store, &self.project.progress)
+        let mut bench = Workbench::open(groups, self.lock, &from, self.store, &self.project.progress)?;
+        bench.on_disk = self.args.scratch == Scratch::Disk;
+        Ok(bench)
     }
 
     fn compression(&self) -> Compression {
@@ -213,7 +215,7 @@ impl Run<'_> {
         })
     }
 
-    /// With `--locked`, what came out must be what the lock names.
+    /// With `--locked`, what came out must be what the lock names. It lies beside its own manifest by now, to be looked at.
     fn compare(&self, outputs: &Outputs) -> Result<()> {
         let Some(expected) = self.lock.outputs.as_ref().filter(|_| self.args.locked && !self.args.fast) else {
             return Ok(());

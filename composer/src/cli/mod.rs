@@ -15,6 +15,7 @@ mod project;
 mod render;
 mod report;
 mod schema;
+mod verify;
 mod workbench;
 pub mod worker;
 
@@ -57,6 +58,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Render(args) => render::run(&args, global),
         Verb::Lock(args) => lock::run(&args, global),
         Verb::Build(args) => build::run(&args, global),
+        Verb::Verify(args) => verify::run(&args, global),
         Verb::Boot(args) => boot::run(&args, global),
         Verb::Doctor => doctor::run(global),
         Verb::Clean(args) => clean::run(&args, global),

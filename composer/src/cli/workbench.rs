@@ -29,6 +29,8 @@ pub struct Supply<'a> {
 #[derive(Debug)]
 pub struct Workbench<'a> {
     pub tools: Tools,
+    /// Work on the disk however much memory there is.
+    pub on_disk: bool,
     store: &'a Store,
     progress: &'a Progress,
 }
@@ -44,7 +46,7 @@ impl<'a> Workbench<'a> {
     ) -> Result<Self> {
         let wanted = tools_of(lock, groups);
         archive::fetch(&wanted, from.archives, from.sources, store, progress, from.offline)?;
-        Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, store, progress })
+        Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, on_disk: false, store, progress })
     }
 
     /// Does one job in a worker with `scratch` bytes of work space, in memory if there is enough.
@@ -56,12 +58,12 @@ impl<'a> Workbench<'a> {
     ) -> Result<R> {
         let mountpoint = self.store.temporary_folder()?;
         let disk = self.store.temporary_folder()?;
-        let scratch = if host::available_memory() > scratch + SPARE_MEMORY {
-            Scratch::Memory(scratch)
-        } else {
+        let fits = host::available_memory() > scratch + SPARE_MEMORY;
+        if !fits {
             self.progress.say("scratch", "not enough memory for the work space: using the disk");
-            Scratch::Disk(disk.path().to_owned())
-        };
+        }
+        let scratch =
+            if fits && !self.on_disk { Scratch::Memory(scratch) } else { Scratch::Disk(disk.path().to_owned()) };
         let setup = Setup {
             tools: self.tools.root.clone(),
             store: self.store.root().to_owned(),

@@ -16,6 +16,7 @@ pub enum Job {
     Medium(image::MediumJob),
     LiveBuild(Box<LiveBuildJob>),
     Watch(Box<boot::job::WatchJob>),
+    Compare(engine::compare::CompareJob),
     Terminal(Box<boot::interactive::TerminalJob>),
 }
 
@@ -27,6 +28,7 @@ pub fn work(job: Value, store: &Store) -> Result<Value> {
         Job::System(job) => serde_json::to_value(engine::native::build(&job, store)?),
         Job::Medium(job) => serde_json::to_value(image::medium::make(&job, store)?),
         Job::LiveBuild(job) => serde_json::to_value(engine::live_build::build(&job, store)?),
+        Job::Compare(job) => serde_json::to_value(engine::compare::compare(&job, store)?),
         Job::Watch(job) => serde_json::to_value(boot::watch::watch(&job)?),
         Job::Terminal(job) => serde_json::to_value(boot::interactive::serve(&job)?),
     };

@@ -1,5 +1,6 @@
 //! The engines: a tree and a lock become layers.
 
+pub mod compare;
 pub mod files;
 pub mod job;
 pub mod keys;

@@ -136,6 +136,17 @@ impl Store {
         Ok(false)
     }
 
+    /// Gives another store on the same file system an object of this one, without copying it.
+    pub fn lend(&self, digest: &Digest, to: &Store) -> Result<()> {
+        let (from, place) = (self.object(digest), to.object(digest));
+        let folder = place.parent().unwrap_or(&to.root);
+        fs::create_dir_all(folder).at("create", folder)?;
+        match fs::hard_link(&from, &place) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e).at("link", &place),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes an object, if it is there.
     pub fn discard(&self, digest: &Digest) -> Result<()> {
         remove_if_there(&self.object(digest))

@@ -69,7 +69,7 @@ fn a_full_disk_is_foreseen() {
 }
 
 /// A folder with the runtime's packages as the lock names them, one of them given a postinst.
-fn runtime_with(bench: &Bench, lock: &str, package: &str, postinst: &str) -> PathBuf {
+pub fn runtime_with(bench: &Bench, lock: &str, package: &str, postinst: &str) -> PathBuf {
     let folder = bench.folder.join("runtime");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();

@@ -1,0 +1,245 @@
+//! `verify`: the lock built a second time, from packages alone and under other circumstances, must give the same bytes.
+
+#![allow(clippy::disallowed_types, reason = "starts this program a second time")]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::archive::{self, Sources};
+use crate::cli::args::{Global, Verify};
+use crate::cli::lock;
+use crate::cli::project::{Project, open_store};
+use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
+use crate::cli::worker::Job;
+use crate::engine::compare::{CompareJob, Difference};
+use crate::error::{IoContext, Result};
+use crate::image::Manifest;
+use crate::lock::Lock;
+use crate::lock::types::{LayerOutput, LockedPackage};
+use crate::store::Store;
+use crate::{Error, Kind};
+
+/// The only tools that a build needs.
+const GROUPS: [&str; 1] = ["build"];
+
+/// What the second build is told of its surroundings. None of it may matter.
+const CIRCUMSTANCES: [(&str, &str); 5] = [
+    ("TZ", "Pacific/Chatham"),
+    ("LANG", "tr_TR.UTF-8"),
+    ("LC_ALL", "tr_TR.UTF-8"),
+    ("SOURCE_DATE_EPOCH", "1"),
+    ("HOME", "/nonexistent"),
+];
+
+pub fn run(args: &Verify, global: &Global) -> Result<()> {
+    let project = Project::open(&args.profile, global)?;
+    let store = open_store(global)?;
+    let _using = store.lock_shared("in-use")?;
+    let locked = locked(&project)?;
+    let sources = Sources::of_host(&lock::mirrors(&project));
+    let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
+    let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
+    let packages: Vec<&LockedPackage> = locked.packages.iter().collect();
+    archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
+    let again = Again::new(&project, &locked, &store)?;
+    let status = again.build(args, &project)?;
+    match status {
+        0 => {
+            let iso = locked.outputs.as_ref().map(|o| o.iso.sha256.to_string()).unwrap_or_default();
+            project.progress.say("verify", &format!("the same bytes again: sha256 {iso}"));
+            Ok(())
+        }
+        code if code == Kind::Differs.exit_code() => Err(again.explain(&locked, &bench, &store)?),
+        code => Err(Error::new(kind(code), "the second build failed").help("its own words are above")),
+    }
+}
+
+fn kind(code: u8) -> Kind {
+    let kinds = [Kind::Input, Kind::Usage, Kind::Host, Kind::Network, Kind::Package, Kind::Interrupted];
+    kinds.into_iter().find(|kind| kind.exit_code() == code).unwrap_or(Kind::Internal)
+}
+
+fn locked(project: &Project) -> Result<Lock> {
+    let found = crate::lock::file::read(&project.lock_path())?.filter(|lock| lock.outputs.is_some());
+    found.ok_or_else(|| {
+        Error::input(format!("{} names no outputs to compare with", project.lock_path().display()))
+            .help(format!("run `borg-compose build --profile {}` first", project.path.display()))
+    })
+}
+
+/// The second build: a store of its own that has packages and tools, and nothing that was made of them.
+struct Again {
+    folder: tempfile::TempDir,
+    store: Store,
+    profile: PathBuf,
+}
+
+impl Again {
+    fn new(project: &Project, locked: &Lock, store: &Store) -> Result<Self> {
+        let folder = store.temporary_folder()?;
+        let fresh = Store::open(&folder.path().join("another-store"))?;
+        for package in locked.packages.iter().chain(tools_of(locked, &GROUPS)) {
+            store.lend(&package.sha256, &fresh)?;
+        }
+        let profile = project.path.canonicalize().at("open", &project.path)?;
+        Ok(Again { folder, store: fresh, profile })
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    /// Builds in a process of its own; answers with its exit status.
+    fn build(&self, args: &Verify, project: &Project) -> Result<u8> {
+        project
+            .progress
+            .say("verify", "building again: empty layer store, one processor, other time zone, locale and umask");
+        let mut command = Command::new("/proc/self/exe");
+        command.args([
+            "build",
+            "--locked",
+            "--offline",
+            "--scratch",
+            "disk",
+            "--log-format",
+            "json",
+            "--tag",
+            "verify",
+        ]);
+        command.arg("--profile").arg(&self.profile).arg("--out").arg(self.out()).arg("--store").arg(self.store.root());
+        command.args(args.profile.offline_model.iter().flat_map(|model| ["--offline-model", model]));
+        command.args(
+            args.profile.offline_only.iter().flat_map(|only| ["--offline-only", if *only { "true" } else { "false" }]),
+        );
+        // What was set for this run must not reach the other.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BORG_")) {
+            command.env_remove(name);
+        }
+        command.envs(CIRCUMSTANCES).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child =
+            elsewhere(|| command.spawn()).map_err(|e| Error::internal("cannot start a second build").because(&e))?;
+        let _registered = crate::interrupt::Registered::new(child.id());
+        let stderr = child.stderr.take();
+        for line in stderr.into_iter().flat_map(|s| BufReader::new(s).lines()).map_while(std::io::Result::ok) {
+            relay(&line, project);
+        }
+        let status = child.wait().map_err(|e| Error::internal("lost the second build").because(&e))?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(Kind::Interrupted.exit_code()))
+    }
+
+    /// What differs: the layer, the files and their packages.
+    fn explain(&self, locked: &Lock, bench: &Workbench<'_>, store: &Store) -> Result<Error> {
+        let path = self.out().join("verify.manifest.json");
+        let text = std::fs::read(&path).at("read", &path)?;
+        let made: Manifest =
+            serde_json::from_slice(&text).map_err(|e| Error::internal("the manifest cannot be read").because(&e))?;
+        let mut error = Error::differs("building the lock again gave other bytes");
+        let Some(expected) = &locked.outputs else { return Ok(error) };
+        let log = Log::new("verify", store)?;
+        for (i, (before, after)) in expected.layers.iter().zip(&made.layers).enumerate() {
+            if before.sha256 == after.sha256 {
+                continue;
+            }
+            let below: Vec<&LayerOutput> = made.layers.iter().take(i).collect();
+            for line in self.layer(before, after, &below, bench, store, &log)? {
+                error = error.detail(line);
+            }
+        }
+        for (what, before, after) in [
+            ("kernel", expected.kernel, made.kernel.sha256),
+            ("initrd", expected.initrd, made.initrd.sha256),
+            ("iso", expected.iso.sha256, made.iso.sha256),
+        ] {
+            if before != after {
+                error = error.detail(format!("{what}: {} became {}", before.short(), after.short()));
+            }
+        }
+        Ok(error.help("the package or file named first is where to look: a random number, a time, an order"))
+    }
+
+    fn layer(
+        &self,
+        before: &LayerOutput,
+        after: &LayerOutput,
+        below: &[&LayerOutput],
+        bench: &Workbench<'_>,
+        store: &Store,
+        log: &Log,
+    ) -> Result<Vec<String>> {
+        let name = &before.name;
+        if !store.contains(&before.sha256) {
+            return Ok(vec![format!("layer {name}: the locked one is no longer in the store to compare with")]);
+        }
+        let new = !store.contains(&after.sha256);
+        for layer in below.iter().copied().chain([after]) {
+            self.store.lend(&layer.sha256, store)?;
+        }
+        let job = CompareJob {
+            before: before.sha256,
+            after: after.sha256,
+            below: below.iter().map(|l| l.sha256).collect(),
+            log: log.inside.clone(),
+        };
+        let found: Result<Vec<Difference>> = bench.run(&Job::Compare(job), 10 * (before.size + after.size), Vec::new());
+        if new {
+            store.discard(&after.sha256)?;
+        }
+        let found = found?;
+        if found.is_empty() {
+            return Ok(vec![format!("layer {name}: the same files, packed in another way")]);
+        }
+        Ok(found.iter().map(|difference| line(name, difference)).collect())
+    }
+}
+
+fn line(layer: &str, difference: &Difference) -> String {
+    let owner = difference.package.as_ref().map_or_else(|| "no package's".to_owned(), |name| format!("package {name}"));
+    format!("layer {layer}: {} ({owner}): {}", difference.path, difference.what.join(", "))
+}
+
+/// Starts something with one processor and an unusual umask, and puts this process back as it was.
+fn elsewhere<T>(start: impl FnOnce() -> T) -> T {
+    let mine = Pid::from_raw(0);
+    let all = sched_getaffinity(mine).ok();
+    let one = all.as_ref().and_then(|all| {
+        let last = (0..CpuSet::count()).rev().find(|cpu| all.is_set(*cpu).unwrap_or(false))?;
+        let mut one = CpuSet::new();
+        one.set(last).ok()?;
+        Some(one)
+    });
+    if let Some(one) = one {
+        // A host that forbids it only makes this one circumstance the same.
+        let _ = sched_setaffinity(mine, &one);
+    }
+    let before = umask(Mode::from_bits_truncate(0o077));
+    let started = start();
+    umask(before);
+    if let Some(all) = all {
+        let _ = sched_setaffinity(mine, &all);
+    }
+    started
+}
+
+/// Passes on what the second build says; the error that the results differ is told better here.
+fn relay(line: &str, project: &Project) {
+    let event: Value = serde_json::from_str(line).unwrap_or_default();
+    let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (text("event"), event.get("exit").and_then(Value::as_u64)) {
+        ("error", Some(code)) if code == u64::from(Kind::Differs.exit_code()) => {}
+        ("error", _) => {
+            project.progress.say("error", text("text"));
+            for cause in event.get("causes").and_then(Value::as_array).into_iter().flatten() {
+                project.progress.say("because", cause.as_str().unwrap_or_default());
+            }
+            project.progress.say("help", text("help"));
+        }
+        ("", _) => {}
+        (what, _) => project.progress.say(what, text("text")),
+    }
+}
