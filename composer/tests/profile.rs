@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use borg_compose::assets::Assets;
 use borg_compose::error::Error;
+use borg_compose::profile::check::Rules;
 use borg_compose::profile::types::ServiceEntry;
 use borg_compose::profile::{self, docs, schema};
-use borg_compose::spec::{self, Overrides};
+use borg_compose::spec::{self, Overrides, Reader};
 use borg_compose::{Kind, catalogue};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
@@ -26,8 +27,16 @@ fn assets() -> Assets {
     folders.map(file).collect()
 }
 
+fn rules() -> Rules {
+    Rules::new(catalogue::load(&assets()).unwrap()).unwrap()
+}
+
+fn reader() -> Reader {
+    Reader::new(&assets()).unwrap()
+}
+
 fn load(path: &Path) -> Result<spec::Loaded, Error> {
-    spec::load(path, &assets(), &Overrides::default())
+    reader().load(path, &Overrides::default())
 }
 
 fn rendered(error: &Error) -> String {
@@ -104,27 +113,29 @@ fn each_valid_profile_is_decided() {
 #[test]
 fn the_smallest_profile_of_the_specification_works_unchanged() {
     let text = "profile: edge-iot\nservices:\n  - nginx\n  - mcp\n  - com-monitor\noffline_model: phi3:instruct\n";
-    let catalogue = catalogue::load(&assets()).unwrap();
-    let checked = profile::check("edge-iot.yaml", text, &catalogue).unwrap();
+    let rules = rules();
+    let checked = profile::check("edge-iot.yaml", text, &rules).unwrap();
     let names: Vec<&str> = checked.profile.services.iter().map(ServiceEntry::name).collect();
     assert_eq!(names, ["nginx", "mcp", "com-monitor"]);
 }
 
 #[test]
 fn many_faults_take_no_long_time() {
-    let catalogue = catalogue::load(&assets()).unwrap();
+    let rules = rules();
     let text = format!("profile: x\nservices:\n{}packages:\n{}", "- nginy\n".repeat(40_000), "- jq\n".repeat(40_000));
-    let error = profile::check("x.yaml", &text, &catalogue).unwrap_err();
+    let error = profile::check("x.yaml", &text, &rules).unwrap_err();
     assert_eq!(error.to_string(), "the profile x.yaml has 79999 faults; the first 100 are shown");
     assert_eq!(error.span_reports().len(), 100);
 }
 
 #[test]
 fn moving_a_line_or_a_remark_does_not_change_the_digest() {
-    let catalogue = catalogue::load(&assets()).unwrap();
+    let rules = rules();
     let digest = |text: &str| {
-        let checked = profile::check("x.yaml", text, &catalogue).unwrap();
-        spec::resolve(&checked, &catalogue, borg_compose::Digest::of("a"), spec::Sources::default()).unwrap().digest()
+        let checked = profile::check("x.yaml", text, &rules).unwrap();
+        spec::resolve(&checked, &rules.catalogue, borg_compose::Digest::of("a"), spec::Sources::default())
+            .unwrap()
+            .digest()
     };
     let one = digest("profile: x\npackages: [jq, tmux]\nservices: [ssh, mcp]\n");
     assert_eq!(one, digest("services: [mcp, ssh] # all\npackages: [tmux, jq]\nprofile: x\nsuite: trixie\n"));
@@ -135,11 +146,11 @@ fn moving_a_line_or_a_remark_does_not_change_the_digest() {
 fn overrides_count_as_part_of_the_profile() {
     let path = Path::new("tests/profiles/valid/three-keys.yaml");
     let with = Overrides { offline_model: Some("llama3.2:3b".into()), offline_only: Some(true) };
-    let loaded = spec::load(path, &assets(), &with).unwrap();
+    let loaded = reader().load(path, &with).unwrap();
     assert_eq!(loaded.spec.device.offline_model.as_deref(), Some("llama3.2:3b"));
     assert!(loaded.spec.device.offline_only);
     let with = Overrides { offline_model: Some("$(id)".into()), offline_only: None };
-    assert!(spec::load(path, &assets(), &with).unwrap_err().to_string().contains("BORG_OFFLINE_MODEL"));
+    assert!(reader().load(path, &with).unwrap_err().to_string().contains("BORG_OFFLINE_MODEL"));
 }
 
 #[test]
@@ -152,9 +163,9 @@ fn a_later_stage_can_point_at_a_line() {
 
 #[test]
 fn the_schema_and_the_reference_are_as_they_were() {
-    let catalogue = catalogue::load(&assets()).unwrap();
-    insta::assert_json_snapshot!("schema", schema::schema(&catalogue));
-    insta::assert_snapshot!("reference", docs::reference(&catalogue));
+    let rules = rules();
+    insta::assert_json_snapshot!("schema", schema::schema(&rules.catalogue));
+    insta::assert_snapshot!("reference", docs::reference(&rules.catalogue));
 }
 
 /// Values with the profile's own keys, so that the rules are reached, and contents that nobody expects.
@@ -253,8 +264,8 @@ proptest! {
 
     #[test]
     fn the_check_never_panics(value in profile_like()) {
-        let catalogue = catalogue::load(&assets()).unwrap();
-        if let Err(error) = profile::check("x.yaml", &value.to_string(), &catalogue) {
+        let rules = rules();
+        if let Err(error) = profile::check("x.yaml", &value.to_string(), &rules) {
             prop_assert_eq!(error.kind(), Kind::Input);
             let text = rendered(&error);
             let leaks = text.contains('\u{1b}') || text.contains("a:b@");
@@ -264,8 +275,8 @@ proptest! {
 
     #[test]
     fn the_check_never_panics_on_broken_text(text in "(profile|users|files|services|password|- |  |: |\\{|\\}|\\[|\\]|\n|\"|'|é|x|,|#){0,40}") {
-        let catalogue = catalogue::load(&assets()).unwrap();
-        if let Err(error) = profile::check("x.yaml", &text, &catalogue) {
+        let rules = rules();
+        if let Err(error) = profile::check("x.yaml", &text, &rules) {
             prop_assert_eq!(error.kind(), Kind::Input);
             rendered(&error);
         }

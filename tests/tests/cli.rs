@@ -46,6 +46,23 @@ fn the_samples_are_right_and_faults_are_1() {
 }
 
 #[test]
+fn all_profiles_of_a_folder_are_checked_at_once() {
+    let (folder, bench) = bench();
+    let run = |args: &[&str]| Ran::new(&bench.command(args).current_dir(folder.path()).output().unwrap());
+    run(&["check", "--all"]).exits(1).says("there is no profile in ./profiles");
+    for i in 0..20 {
+        bench.profile(&format!("p{i}"), &SMALL.replace("small", &format!("p{i}")));
+    }
+    run(&["check", "--all"]).exits(0).says("all 20 profiles are right");
+    bench.profile("p3", "profile: p3\nservices: [ngnix]\n");
+    bench.profile("p7", "profile: p7\nsuit: trixie\n");
+    let ran = run(&["check", "--all"]).exits(1).says("did you mean `nginx`?").says("did you mean `suite`?");
+    ran.says("2 of 20 profiles failed: p3, p7");
+    run(&["build", "--all", "--tag", "x"]).exits(2).says("--tag");
+    run(&["check"]).exits(2).says("--profile");
+}
+
+#[test]
 fn each_flag_has_a_variable_and_the_environment_is_held_to_the_same_rules() {
     let (_folder, bench) = bench();
     let path = small(&bench, SMALL);
@@ -165,6 +182,9 @@ fn clean_says_what_it_freed_and_doctor_what_there_is() {
     let doctor = bench.run(&["doctor"]).exits(0);
     assert!(doctor.stdout.contains("namespaces") && !doctor.stdout.contains("lacking"), "{}", doctor.stdout);
     bench.run(&["clean", "--layers", "--downloads", "--tools"]).exits(0);
+    bench.run(&["clean", "--dry-run"]).exits(2).says("--layers");
+    fs::create_dir_all(&bench.store).unwrap();
+    bench.run(&["clean", "--all", "--dry-run", "--keep-latest"]).exits(0).says("would be removed");
 }
 
 #[test]

@@ -69,6 +69,24 @@ pub struct ProfileArg {
     /// A profile's name in ./profiles, or a path.
     #[arg(long, env = "BORG_PROFILE", value_name = "NAME|PATH")]
     pub profile: String,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Profiles {
+    /// A profile's name in ./profiles, or a path.
+    #[arg(long, env = "BORG_PROFILE", value_name = "NAME|PATH", required_unless_present = "all")]
+    pub profile: Option<String>,
+    /// Every profile in ./profiles.
+    #[arg(long, env = "BORG_ALL")]
+    pub all: bool,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OverrideArgs {
     /// Replaces the profile's `offline_model`.
     #[arg(long, env = "BORG_OFFLINE_MODEL", value_name = "MODEL")]
     pub offline_model: Option<String>,
@@ -80,7 +98,7 @@ pub struct ProfileArg {
 #[derive(Debug, Args)]
 pub struct Check {
     #[command(flatten)]
-    pub profile: ProfileArg,
+    pub profiles: Profiles,
 }
 
 #[derive(Debug, Args)]
@@ -114,12 +132,12 @@ pub struct Lock {
 #[derive(Debug, Clone, Args)]
 pub struct Build {
     #[command(flatten)]
-    pub profile: ProfileArg,
+    pub profiles: Profiles,
     /// Where the ISO goes.
     #[arg(long, env = "BORG_OUT", value_name = "DIR", default_value = "out/ISO")]
     pub out: PathBuf,
     /// Names the files; `borgos-<profile>-<date of the lock>` by default.
-    #[arg(long, env = "ISO_TAG", value_name = "TAG")]
+    #[arg(long, env = "ISO_TAG", value_name = "TAG", conflicts_with = "all")]
     pub tag: Option<String>,
     /// Refuse a lock that is missing or stale, and compare the result with the lock's outputs.
     #[arg(long, env = "BORG_LOCKED")]
@@ -149,7 +167,7 @@ pub enum Scratch {
 #[derive(Debug, Args)]
 pub struct Verify {
     #[command(flatten)]
-    pub profile: ProfileArg,
+    pub profiles: Profiles,
     /// Touch no network.
     #[arg(long, env = "BORG_OFFLINE")]
     pub offline: bool,
@@ -220,6 +238,12 @@ pub struct Clean {
     /// The whole store.
     #[arg(long, env = "BORG_CLEAN_ALL")]
     pub all: bool,
+    /// Keep what the newest build of each profile used.
+    #[arg(long, env = "BORG_CLEAN_KEEP_LATEST")]
+    pub keep_latest: bool,
+    /// Say what would be removed, and remove nothing.
+    #[arg(long, env = "BORG_CLEAN_DRY_RUN")]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

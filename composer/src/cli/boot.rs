@@ -14,7 +14,7 @@ use crate::store::{Store, write_atomically};
 use crate::{Error, boot};
 
 /// What an image needs of the host's memory beside QEMU itself.
-const GROUPS: [&str; 2] = ["build", "boot"];
+pub const GROUPS: [&str; 2] = ["build", "boot"];
 
 pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let project = Project::open(&args.profile, global)?;

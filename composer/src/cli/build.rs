@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::archive::{self, Sources};
-use crate::cli::args::{Build, Engine, Global, Scratch};
-use crate::cli::live_build;
+use crate::cli::args::{Build, Engine, Global, ProfileArg, Scratch};
 use crate::cli::lock::{self, Strictness};
+use crate::cli::many;
 use crate::cli::project::{Project, open_store};
 use crate::cli::render::with_runtime;
-use crate::cli::workbench::{Log, Supply, Workbench};
+use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
+use crate::cli::{boot, live_build};
 use crate::engine::live_build::LiveBuilt;
 use crate::engine::ready::{self, Shelf};
 use crate::engine::system::{Plan, System};
@@ -22,16 +23,21 @@ use crate::image::{Manifest, Medium, manifest};
 use crate::lock::Lock;
 use crate::lock::types::{LockedPackage, Outputs};
 use crate::profile::types::Compression;
+use crate::store::sweep::Used;
 use crate::store::{Store, write_atomically};
 use crate::tree::Tree;
-use crate::workshop::host;
+use crate::workshop::{Tools, host};
 use crate::{Error, engine, render};
 
 /// Where the folder of finished images is seen from inside a worker.
 const OUT: &str = "/out";
 
 pub fn run(args: &Build, global: &Global) -> Result<()> {
-    let project = Project::open(&args.profile, global)?;
+    many::each(&args.profiles, global, |profile| one(profile, args, global))
+}
+
+fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
+    let project = Project::open(profile, global)?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     // A second build of the same profile waits here, and then reuses what the first one made.
@@ -106,8 +112,19 @@ impl Run<'_> {
         let system = self.system(&tree, &packages, &bench, log)?;
         let medium = self.medium(&tree, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
+        self.note_used(&outputs)?;
         let iso = self.publish(tag, &system, &outputs)?;
         self.compare(&outputs).map(|()| iso)
+    }
+
+    /// So that `clean --keep-latest` keeps it.
+    fn note_used(&self, outputs: &Outputs) -> Result<()> {
+        let packages = self.lock.packages.iter().chain(&self.lock.tools).map(|p| p.sha256);
+        let made = outputs.layers.iter().map(|l| l.sha256).chain([outputs.kernel, outputs.initrd]);
+        let trees = [&["build"][..], &boot::GROUPS, &live_build::GROUPS];
+        let trees = trees.iter().map(|groups| Tools::key(&tools_of(self.lock, groups)));
+        let used = Used { objects: packages.chain(made).collect(), trees: trees.collect() };
+        self.store.note_used(&self.project.spec().profile, &used)
     }
 
     fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {

@@ -1,11 +1,33 @@
 //! `check`: every error of a profile at once.
 
-use crate::cli::args::{Check, Global};
-use crate::cli::project::Project;
+use std::path::Path;
+
+use crate::cli::args::{Check, Global, ProfileArg};
+use crate::cli::many;
+use crate::cli::project::{self, overrides};
 use crate::error::Result;
+use crate::parallel;
+use crate::profile::source;
+use crate::spec::Reader;
 
 pub fn run(args: &Check, global: &Global) -> Result<()> {
-    let project = Project::open(&args.profile, global)?;
-    project.progress.say("check", &format!("{} is right", project.path.display()));
+    let profiles = many::profiles(&args.profiles)?;
+    let reader = Reader::new(&project::assets()?)?;
+    let check = |profile: &ProfileArg| {
+        let path = source::find(&profile.profile, Path::new("."))?;
+        reader.load(&path, &overrides(&profile.overrides)).map(drop)
+    };
+    if let [only] = profiles.as_slice() {
+        check(only)?;
+    } else {
+        let checked = parallel::map(&profiles, parallel::processors(), |profile| Ok(check(profile).err()))?;
+        let failed = profiles.iter().zip(checked).filter_map(|(profile, error)| Some((profile, error?))).collect();
+        many::conclude(failed, profiles.len(), global)?;
+    }
+    let what = match profiles.as_slice() {
+        [only] => format!("{} is right", only.profile),
+        all => format!("all {} profiles are right", all.len()),
+    };
+    project::progress(global).say("check", &what);
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! `clean`: removing what is kept between runs.
 
 use std::fs;
-use std::path::Path;
 
 use crate::cli::args::{Clean, Global};
 use crate::cli::project;
 use crate::error::{IoContext, Result};
 use crate::store::Store;
+use crate::store::sweep::{Item, Part};
+
+const PARTS: [Part; 4] = [Part::Layers, Part::Downloads, Part::Tools, Part::Rest];
 
 pub fn run(args: &Clean, global: &Global) -> Result<()> {
     let progress = project::progress(global);
@@ -18,44 +20,37 @@ pub fn run(args: &Clean, global: &Global) -> Result<()> {
     let store = Store::open(&root)?;
     // Builds hold this lock together; to remove what one of them uses would break it.
     let _alone = store.lock_alone("in-use")?;
-    let layers = store.objects_of_layers()?;
-    let mut freed = 0;
-    if args.layers || args.all {
-        freed += store.discard_all(&layers)?;
-        freed += remove(&root.join("records/layers"))? + remove(&root.join("records/media"))?;
+    let items = store.sweepable(args.keep_latest)?;
+    let (verb, mut total) = (if args.dry_run { "would be removed" } else { "removed" }, 0);
+    for part in PARTS.into_iter().filter(|part| meant(args, *part)) {
+        let of_part: Vec<&Item> = items.iter().filter(|item| item.part == part).collect();
+        let bytes: u64 = of_part.iter().map(|item| item.bytes).sum();
+        if !args.dry_run {
+            of_part.iter().try_for_each(|item| remove(item))?;
+        }
+        total += bytes;
+        progress.say("clean", &format!("{:.1} MB of {} {verb}", megabytes(bytes), part.title()));
     }
-    if args.downloads || args.all {
-        let others = store.all_objects()?.into_iter().filter(|d| !layers.contains(d)).collect();
-        freed += store.discard_all(&others)?;
-        freed += remove(&root.join("partial"))? + remove(&root.join("records/indices"))?;
-        freed += remove(&root.join("records/debs"))?;
-    }
-    if args.tools || args.all {
-        freed += remove(&root.join("trees/tools"))?;
-    }
-    if args.all {
-        freed += remove(&root.join("records/latest"))? + remove(&root.join("logs"))?;
-    }
-    progress.say("clean", &format!("{:.1} MB removed from {}", freed as f64 / 1e6, root.display()));
+    progress.say("clean", &format!("{:.1} MB {verb} from {}", megabytes(total), root.display()));
     Ok(())
 }
 
-/// Removes a folder and answers with the bytes that its files had.
-fn remove(folder: &Path) -> Result<u64> {
-    if !folder.is_dir() {
-        return Ok(0);
-    }
-    let bytes = size(folder)?;
-    fs::remove_dir_all(folder).at("remove", folder)?;
-    Ok(bytes)
+fn meant(args: &Clean, part: Part) -> bool {
+    args.all
+        || match part {
+            Part::Layers => args.layers,
+            Part::Downloads => args.downloads,
+            Part::Tools => args.tools,
+            Part::Rest => false,
+        }
 }
 
-fn size(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder).at("read", folder)? {
-        let path = entry.at("read", folder)?.path();
-        let meta = fs::symlink_metadata(&path).at("read", &path)?;
-        bytes += if meta.is_dir() { size(&path)? } else { meta.len() };
-    }
-    Ok(bytes)
+fn remove(item: &Item) -> Result<()> {
+    let folder = fs::symlink_metadata(&item.path).at("read", &item.path)?.is_dir();
+    let removed = if folder { fs::remove_dir_all(&item.path) } else { fs::remove_file(&item.path) };
+    removed.at("remove", &item.path)
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }

@@ -11,6 +11,7 @@ mod docs;
 mod doctor;
 mod live_build;
 mod lock;
+mod many;
 mod project;
 mod render;
 mod report;

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::assets::Assets;
-use crate::cli::args::{Global, LogFormat, ProfileArg};
+use crate::cli::args::{Global, LogFormat, OverrideArgs, ProfileArg};
 use crate::error::Result;
 use crate::profile::source;
 use crate::progress::Progress;
-use crate::spec::load::{Loaded, Overrides};
-use crate::spec::{self, ImageSpec};
+use crate::spec::{ImageSpec, Loaded, Overrides, Reader};
 use crate::store::Store;
 
 pub fn progress(global: &Global) -> Progress {
@@ -38,6 +37,12 @@ pub fn assets() -> Result<Assets> {
     Assets::load(Path::new("."))
 }
 
+/// What the command line or the environment puts over a profile; an empty model counts as none given.
+pub fn overrides(args: &OverrideArgs) -> Overrides {
+    let offline_model = args.offline_model.clone().filter(|model| !model.is_empty());
+    Overrides { offline_model, offline_only: args.offline_only }
+}
+
 /// A profile with everything around it.
 #[derive(Debug)]
 pub struct Project {
@@ -51,8 +56,7 @@ impl Project {
     pub fn open(args: &ProfileArg, global: &Global) -> Result<Self> {
         let path = source::find(&args.profile, Path::new("."))?;
         let assets = assets()?;
-        let overrides = Overrides { offline_model: args.offline_model.clone(), offline_only: args.offline_only };
-        let loaded = spec::load::load(&path, &assets, &overrides)?;
+        let loaded = Reader::new(&assets)?.load(&path, &overrides(&args.overrides))?;
         Ok(Project { path, loaded, assets, progress: progress(global) })
     }
 

@@ -12,11 +12,11 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::archive::{self, Sources};
-use crate::cli::args::{Global, Verify};
-use crate::cli::lock;
+use crate::cli::args::{Global, OverrideArgs, ProfileArg, Verify};
 use crate::cli::project::{Project, open_store};
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
+use crate::cli::{lock, many};
 use crate::engine::compare::{CompareJob, Difference};
 use crate::error::{IoContext, Result};
 use crate::image::Manifest;
@@ -38,7 +38,11 @@ const CIRCUMSTANCES: [(&str, &str); 5] = [
 ];
 
 pub fn run(args: &Verify, global: &Global) -> Result<()> {
-    let project = Project::open(&args.profile, global)?;
+    many::each(&args.profiles, global, |profile| one(profile, args, global))
+}
+
+fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
+    let project = Project::open(profile, global)?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     let locked = locked(&project)?;
@@ -48,7 +52,7 @@ pub fn run(args: &Verify, global: &Global) -> Result<()> {
     let packages: Vec<&LockedPackage> = locked.packages.iter().collect();
     archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
     let again = Again::new(&project, &locked, &store)?;
-    let status = again.build(args, &project)?;
+    let status = again.build(&profile.overrides, &project)?;
     match status {
         0 => {
             let iso = locked.outputs.as_ref().map(|o| o.iso.sha256.to_string()).unwrap_or_default();
@@ -96,7 +100,7 @@ impl Again {
     }
 
     /// Builds in a process of its own; answers with its exit status.
-    fn build(&self, args: &Verify, project: &Project) -> Result<u8> {
+    fn build(&self, overrides: &OverrideArgs, project: &Project) -> Result<u8> {
         project
             .progress
             .say("verify", "building again: empty layer store, one processor, other time zone, locale and umask");
@@ -113,9 +117,9 @@ impl Again {
             "verify",
         ]);
         command.arg("--profile").arg(&self.profile).arg("--out").arg(self.out()).arg("--store").arg(self.store.root());
-        command.args(args.profile.offline_model.iter().flat_map(|model| ["--offline-model", model]));
+        command.args(overrides.offline_model.iter().flat_map(|model| ["--offline-model", model]));
         command.args(
-            args.profile.offline_only.iter().flat_map(|only| ["--offline-only", if *only { "true" } else { "false" }]),
+            overrides.offline_only.iter().flat_map(|only| ["--offline-only", if *only { "true" } else { "false" }]),
         );
         // What was set for this run must not reach the other.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BORG_")) {

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::lock::types::{Lock, LockedPackage, PackageLayer};
 use crate::profile::types::Compression;
 use crate::progress::Progress;
-use crate::store::Store;
+use crate::store::{Guard, Store};
 use crate::tree::Tree;
 use crate::{Digest, Error};
 
@@ -79,15 +79,19 @@ impl Plan<'_> {
     ) -> Result<System> {
         let base_inputs = self.base_inputs();
         let usable = |record: &LayerRecord| layer_is_there(record, store) && self.has_locked_ids(record);
-        let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, usable)?;
+        // Of several builds that lack the same layer one makes it; the others wait here and reuse it. Locks are taken from
+        // below upwards, so that no two builds wait for each other.
+        let mut mine = Vec::new();
+        let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, usable, &mut mine)?;
         let packages_inputs = self.packages_inputs(&base_inputs.key());
-        let packages: Option<LayerRecord> = self.look_up(store, progress, "packages", &packages_inputs, usable)?;
+        let packages: Option<LayerRecord> =
+            self.look_up(store, progress, "packages", &packages_inputs, usable, &mut mine)?;
         let on_packages =
             self.of(&[PackageLayer::Packages]).any(|p| self.shelf.get(&p.sha256).is_some_and(|r| r.feeds_initrd));
         let (below, key) = if on_packages { ("packages", packages_inputs.key()) } else { ("base", base_inputs.key()) };
         let initrd_inputs = self.initrd_inputs(below, &key);
         let boot: Option<BootRecord> =
-            self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store))?;
+            self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store), &mut mine)?;
         if let (Some(base), Some(packages), Some(boot)) = (&base, &packages, &boot) {
             return Ok(System { base: base.clone(), packages: packages.clone(), boot: boot.clone() });
         }
@@ -124,9 +128,15 @@ impl Plan<'_> {
         layer: &str,
         inputs: &Inputs,
         usable: impl Fn(&T) -> bool,
+        mine: &mut Vec<Guard>,
     ) -> Result<Option<T>> {
-        let found: Option<T> = store.record(LAYERS, &inputs.key().to_string())?;
-        let found = found.filter(usable);
+        let key = inputs.key().to_string();
+        let find = || Ok::<_, crate::Error>(store.record::<T>(LAYERS, &key)?.filter(&usable));
+        let mut found = find()?;
+        if found.is_none() {
+            mine.push(store.lock(&format!("layer-{key}"))?);
+            found = find()?;
+        }
         let latest = format!("{}-{layer}", self.profile);
         let before: Option<Inputs> = store.record("latest", &latest)?;
         let text = if found.is_none() {

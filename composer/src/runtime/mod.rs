@@ -5,6 +5,7 @@
 mod build;
 mod deb;
 mod elf;
+mod fresh;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -155,10 +156,19 @@ struct Recipe<'a> {
 const FORMAT: u32 = 1;
 
 fn from_checkout(names: &[&str], root: &Path, store: &Store, progress: &Progress) -> Result<Vec<LocalDeb>> {
-    let metas = names.iter().map(|name| build::meta(root, name)).collect::<Result<Vec<_>>>()?;
     let _one_at_a_time = store.lock("runtime")?;
+    let key = fresh::digest(root, names)?.to_string();
+    if let Some(known) = store.record::<Vec<LocalDeb>>("runtime-sources", &key)?
+        && known.iter().map(|deb| store.verify(&deb.sha256)).collect::<Result<Vec<_>>>()?.into_iter().all(|whole| whole)
+    {
+        return Ok(known);
+    }
+    let metas = names.iter().map(|name| build::meta(root, name)).collect::<Result<Vec<_>>>()?;
     let folder = build::cargo(root, names, progress)?;
-    metas.into_iter().map(|meta| pack(&folder.join(&meta.name), &meta, store)).collect()
+    let debs =
+        metas.into_iter().map(|meta| pack(&folder.join(&meta.name), &meta, store)).collect::<Result<Vec<_>>>()?;
+    store.put_record("runtime-sources", &key, &debs)?;
+    Ok(debs)
 }
 
 fn pack(path: &Path, meta: &deb::Meta, store: &Store) -> Result<LocalDeb> {

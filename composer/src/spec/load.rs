@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::files;
 use super::resolve::resolve;
 use super::types::ImageSpec;
+use crate::Digest;
 use crate::assets::Assets;
-use crate::catalogue::{self, Catalogue};
+use crate::catalogue;
 use crate::error::Result;
+use crate::profile::check::Rules;
 use crate::profile::fault::{Fault, Shown};
 use crate::profile::yaml::SpanMap;
 use crate::profile::{Checked, Profile, check, overrides, source};
@@ -27,27 +29,38 @@ pub struct Loaded {
     pub spec: ImageSpec,
     /// As written, with the overrides: the tag and the mirrors are here, since they decide no byte.
     pub profile: Profile,
-    pub catalogue: Catalogue,
     pub view: ProfileView,
 }
 
-/// Reads and checks the profile at `path` and decides the image; all faults come at once.
-pub fn load(path: &Path, assets: &Assets, with: &Overrides) -> Result<Loaded> {
-    let text = source::load(path)?;
-    let catalogue = catalogue::load(assets)?;
-    let mut found = check::inspect(&text, &catalogue)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut sources = files::Sources::default();
-    if let Some(document) = &found.document {
-        let (read, faults) = files::look(document, folder);
-        sources = read;
-        check::add_news(&mut found.faults, faults);
+/// Reads profiles: the rules of one catalogue, compiled once for any number of them.
+#[derive(Debug)]
+pub struct Reader {
+    rules: Rules,
+    assets: Digest,
+}
+
+impl Reader {
+    pub fn new(assets: &Assets) -> Result<Self> {
+        Ok(Reader { rules: Rules::new(catalogue::load(assets)?)?, assets: assets.digest() })
     }
-    let mut checked: Checked = check::conclude(&path.display().to_string(), &text, found)?;
-    overrides::apply(&mut checked.profile, with.offline_model.as_deref(), with.offline_only)?;
-    let spec = resolve(&checked, &catalogue, assets.digest(), sources)?;
-    let view = ProfileView { path: path.to_owned(), text, spans: checked.document.spans };
-    Ok(Loaded { spec, profile: checked.profile, catalogue, view })
+
+    /// Reads and checks the profile at `path` and decides the image; all faults come at once.
+    pub fn load(&self, path: &Path, with: &Overrides) -> Result<Loaded> {
+        let text = source::load(path)?;
+        let mut found = check::inspect(&text, &self.rules);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut sources = files::Sources::default();
+        if let Some(document) = &found.document {
+            let (read, faults) = files::look(document, folder);
+            sources = read;
+            check::add_news(&mut found.faults, faults);
+        }
+        let mut checked: Checked = check::conclude(&path.display().to_string(), &text, found)?;
+        overrides::apply(&mut checked.profile, with.offline_model.as_deref(), with.offline_only)?;
+        let spec = resolve(&checked, &self.rules.catalogue, self.assets, sources)?;
+        let view = ProfileView { path: path.to_owned(), text, spans: checked.document.spans };
+        Ok(Loaded { spec, profile: checked.profile, view })
+    }
 }
 
 /// What later stages need to point at a line of the profile.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::Digest;
 pub use files::Sources;
-pub use load::{Loaded, Overrides, ProfileView, load};
+pub use load::{Loaded, Overrides, ProfileView, Reader};
 pub use resolve::resolve;
 pub use types::ImageSpec;
 

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "an edge: the store")]
 
 mod session;
+pub mod sweep;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -235,16 +236,6 @@ impl Store {
             found.extend(names);
         }
         Ok(found)
-    }
-
-    /// Removes objects and answers with the bytes that they had.
-    pub fn discard_all(&self, digests: &BTreeSet<Digest>) -> Result<u64> {
-        let mut bytes = 0;
-        for digest in digests {
-            bytes += fs::metadata(self.object(digest)).map_or(0, |m| m.len());
-            self.discard(digest)?;
-        }
-        Ok(bytes)
     }
 
     pub fn log_path(&self, name: &str) -> PathBuf {

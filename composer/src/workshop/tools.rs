@@ -17,9 +17,14 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// The name of the tree that these packages make.
+    pub fn key(packages: &[&LockedPackage]) -> String {
+        Digest::of_value(&packages.iter().map(|p| p.sha256).collect::<Vec<_>>()).to_string()
+    }
+
     /// Unpacks `packages` into the store, or finds them there. Their .debs must be in the store.
     pub fn prepare(packages: &[&LockedPackage], store: &Store, progress: &Progress) -> Result<Self> {
-        let key = Digest::of_value(&packages.iter().map(|p| p.sha256).collect::<Vec<_>>()).to_string();
+        let key = Self::key(packages);
         let root = store.tree("tools", &key);
         if root.is_dir() {
             return Ok(Tools { root });

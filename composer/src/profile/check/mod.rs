@@ -27,6 +27,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::fault::{Fault, Shown};
+use super::schema;
 use super::types::Profile;
 use super::yaml::{self, Document};
 use crate::catalogue::Catalogue;
@@ -58,22 +59,37 @@ pub struct Inspection {
     pub faults: Vec<Fault>,
 }
 
-/// Checks the profile's text; `name` is what the file is called in messages.
-pub fn check(name: &str, text: &str, catalogue: &Catalogue) -> Result<Checked> {
-    let found = inspect(text, catalogue)?;
-    conclude(name, text, found)
+/// What profiles are held to: a catalogue's schema, compiled.
+#[derive(Debug)]
+pub struct Rules {
+    pub catalogue: Catalogue,
+    schema: Value,
+    validator: jsonschema::Validator,
 }
 
-/// Finds all faults; an error is one of ours.
-pub fn inspect(text: &str, catalogue: &Catalogue) -> Result<Inspection> {
+impl Rules {
+    pub fn new(catalogue: Catalogue) -> Result<Self> {
+        let schema = schema::schema(&catalogue);
+        let validator = jsonschema::validator_for(&schema).map_err(|e| bad_schema(&e))?;
+        Ok(Rules { catalogue, schema, validator })
+    }
+}
+
+/// Checks the profile's text; `name` is what the file is called in messages.
+pub fn check(name: &str, text: &str, rules: &Rules) -> Result<Checked> {
+    conclude(name, text, inspect(text, rules))
+}
+
+/// Finds all faults.
+pub fn inspect(text: &str, rules: &Rules) -> Inspection {
     let (document, mut faults) = yaml::read(text);
-    let Some(document) = document else { return Ok(Inspection { document: None, profile: None, faults }) };
+    let Some(document) = document else { return Inspection { document: None, profile: None, faults } };
     // A fault of a value's characters explains more than one of its form, and that more than what it would mean.
     add_news(&mut faults, control_characters(&document));
-    add_news(&mut faults, schema_faults::find(&document, catalogue)?);
-    add_news(&mut faults, rules(&document, catalogue));
+    add_news(&mut faults, schema_faults::find(&document, rules));
+    add_news(&mut faults, meaning(&document, &rules.catalogue));
     let profile = if faults.is_empty() { typed(&document.value, &mut faults) } else { None };
-    Ok(Inspection { document: Some(document), profile, faults })
+    Inspection { document: Some(document), profile, faults }
 }
 
 /// Adds the faults whose places had none before.
@@ -99,7 +115,7 @@ pub fn conclude(name: &str, text: &str, found: Inspection) -> Result<Checked> {
     }
 }
 
-fn rules(document: &Document, catalogue: &Catalogue) -> Vec<Fault> {
+fn meaning(document: &Document, catalogue: &Catalogue) -> Vec<Fault> {
     let mut faults = Faults::new(&document.spans);
     let profile = Node::root(&document.value);
     let services = services::check(&profile, catalogue, &mut faults);

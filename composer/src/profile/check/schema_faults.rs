@@ -6,23 +6,19 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use super::bad_schema;
+use super::Rules;
 use super::node::brief;
-use crate::catalogue::Catalogue;
-use crate::error::Result;
 use crate::profile::fault::Fault;
+use crate::profile::forms;
 use crate::profile::yaml::{Document, child};
-use crate::profile::{forms, schema};
 use crate::suggest;
 
 /// All faults by the schema, at most one a place.
-pub fn find(document: &Document, catalogue: &Catalogue) -> Result<Vec<Fault>> {
-    let schema = schema::schema(catalogue);
-    let validator = jsonschema::validator_for(&schema).map_err(|e| bad_schema(&e))?;
-    let translator = Translator { document, schema: &schema };
+pub fn find(document: &Document, rules: &Rules) -> Vec<Fault> {
+    let translator = Translator { document, schema: &rules.schema };
     let mut places = HashSet::new();
-    let faults = validator.iter_errors(&document.value).flat_map(|error| translator.faults(&error));
-    Ok(faults.filter(|fault| places.insert(fault.place().cloned())).collect())
+    let faults = rules.validator.iter_errors(&document.value).flat_map(|error| translator.faults(&error));
+    faults.filter(|fault| places.insert(fault.place().cloned())).collect()
 }
 
 struct Translator<'a> {

@@ -1,0 +1,51 @@
+//! Doing one thing for each of several profiles.
+
+use std::path::Path;
+
+use crate::Error;
+use crate::cli::args::{Global, ProfileArg, Profiles};
+use crate::cli::report;
+use crate::error::Result;
+use crate::profile::source;
+
+/// The profiles that are meant: the one named, or all of `./profiles`.
+pub fn profiles(args: &Profiles) -> Result<Vec<ProfileArg>> {
+    let one = |profile: String| ProfileArg { profile, overrides: args.overrides.clone() };
+    if !args.all {
+        return Ok(args.profile.iter().cloned().map(one).collect());
+    }
+    let names = source::names(Path::new("profiles"));
+    if names.is_empty() {
+        return Err(Error::input("there is no profile in ./profiles")
+            .help("run it in the folder that holds `profiles/`, or name one with --profile"));
+    }
+    Ok(names.into_iter().map(one).collect())
+}
+
+/// Does it for one after the other. What fails for one keeps none of the others from their turn.
+pub fn each(args: &Profiles, global: &Global, work: impl Fn(&ProfileArg) -> Result<()>) -> Result<()> {
+    let profiles = profiles(args)?;
+    if let [only] = profiles.as_slice() {
+        return work(only);
+    }
+    let mut failed = Vec::new();
+    for profile in &profiles {
+        match work(profile) {
+            Ok(()) => {}
+            Err(error) if error.kind() == crate::Kind::Interrupted => return Err(error),
+            Err(error) => failed.push((profile, error)),
+        }
+    }
+    conclude(failed, profiles.len(), global)
+}
+
+/// Shows every failure; the first one's kind decides the exit status.
+pub fn conclude(failed: Vec<(&ProfileArg, Error)>, count: usize, global: &Global) -> Result<()> {
+    let Some(kind) = failed.first().map(|(_, error)| error.kind()) else { return Ok(()) };
+    for (_, error) in &failed {
+        report::show(error, global.log_format);
+    }
+    let names: Vec<&str> = failed.iter().take(10).map(|(profile, _)| profile.profile.as_str()).collect();
+    let more = if failed.len() > names.len() { " …" } else { "" };
+    Err(Error::new(kind, format!("{} of {count} profiles failed: {}{more}", failed.len(), names.join(", "))))
+}
