@@ -224,8 +224,20 @@ pub struct Boot {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = true, args = ["layers", "downloads", "tools", "all"])]
 pub struct Clean {
+    #[command(flatten)]
+    pub parts: Parts,
+    /// Keep what the newest build of each profile used.
+    #[arg(long, env = "BORG_CLEAN_KEEP_LATEST")]
+    pub keep_latest: bool,
+    /// Say what would be removed, and remove nothing.
+    #[arg(long, env = "BORG_CLEAN_DRY_RUN")]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct Parts {
     /// Layers, kernels and initrds.
     #[arg(long, env = "BORG_CLEAN_LAYERS")]
     pub layers: bool,
@@ -238,12 +250,6 @@ pub struct Clean {
     /// The whole store.
     #[arg(long, env = "BORG_CLEAN_ALL")]
     pub all: bool,
-    /// Keep what the newest build of each profile used.
-    #[arg(long, env = "BORG_CLEAN_KEEP_LATEST")]
-    pub keep_latest: bool,
-    /// Say what would be removed, and remove nothing.
-    #[arg(long, env = "BORG_CLEAN_DRY_RUN")]
-    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

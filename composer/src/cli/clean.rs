@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::cli::args::{Clean, Global};
+use crate::cli::args::{Clean, Global, Parts};
 use crate::cli::project;
 use crate::error::{IoContext, Result};
 use crate::store::Store;
@@ -22,7 +22,7 @@ pub fn run(args: &Clean, global: &Global) -> Result<()> {
     let _alone = store.lock_alone("in-use")?;
     let items = store.sweepable(args.keep_latest)?;
     let (verb, mut total) = (if args.dry_run { "would be removed" } else { "removed" }, 0);
-    for part in PARTS.into_iter().filter(|part| meant(args, *part)) {
+    for part in PARTS.into_iter().filter(|part| meant(&args.parts, *part)) {
         let of_part: Vec<&Item> = items.iter().filter(|item| item.part == part).collect();
         let bytes: u64 = of_part.iter().map(|item| item.bytes).sum();
         if !args.dry_run {
@@ -35,7 +35,7 @@ pub fn run(args: &Clean, global: &Global) -> Result<()> {
     Ok(())
 }
 
-fn meant(args: &Clean, part: Part) -> bool {
+fn meant(args: &Parts, part: Part) -> bool {
     args.all
         || match part {
             Part::Layers => args.layers,
