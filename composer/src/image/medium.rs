@@ -3,11 +3,13 @@
 #![allow(clippy::disallowed_methods, reason = "an edge: writes the medium")]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Hasher;
 use crate::engine::job::{BootRecord, LayerRecord};
 use crate::engine::native::squash;
 use crate::error::{IoContext, Result};
@@ -77,13 +79,40 @@ pub fn make(job: &MediumJob, store: &Store) -> Result<Medium> {
     let stage = Stage::prepare(job, &layers, store)?;
     stage.check_size(job)?;
     Voice.say("iso", "assembling");
-    stage.xorriso(job, &job.out)?;
-    let file = fs::File::open(&job.out).at("open", &job.out)?;
-    file.sync_all().at("write", &job.out)?;
-    let size = file.metadata().at("read", &job.out)?.len();
-    let iso = Digest::of_reader(file).at("read", &job.out)?;
+    let (iso, size) = stage.xorriso(job).run_into(|stream| keep(stream, &job.out))?;
     let files_size = fs::metadata(store.object(&files)).at("read", &store.object(&files))?.len();
     Ok(Medium { iso, size, files: LayerFile { digest: files, size: files_size } })
+}
+
+/// Bytes that are read at once, and between two looks at how far the disk is.
+const CHUNK: usize = 1 << 20;
+const SYNC_EVERY: u64 = 32 << 20;
+
+/// Writes a stream to a file and answers with its digest and size. The disk works while the stream goes on, so that little is
+/// left to wait for at its end.
+fn keep(mut stream: impl Read, path: &Path) -> Result<(Digest, u64)> {
+    let file = fs::File::create(path).at("create", path)?;
+    let (mut hasher, mut size, mut buffer) = (Hasher::default(), 0, vec![0; CHUNK]);
+    std::thread::scope(|scope| {
+        let (send, receive) = std::sync::mpsc::sync_channel::<()>(1);
+        let syncer = scope.spawn(|| receive.into_iter().try_for_each(|()| file.sync_data()));
+        let mut unsynced = 0;
+        loop {
+            let count = stream.read(&mut buffer).at("read", Path::new("xorriso's output"))?;
+            let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { break };
+            hasher.update(part);
+            (&file).write_all(part).at("write", path)?;
+            size += count as u64;
+            unsynced += count as u64;
+            // A disk that is still busy with what came before is not asked again.
+            if unsynced > SYNC_EVERY && send.try_send(()).is_ok() {
+                unsynced = 0;
+            }
+        }
+        drop(send);
+        syncer.join().unwrap_or(Ok(())).and_then(|()| file.sync_all()).at("write", path)
+    })?;
+    Ok((hasher.finish(), size))
 }
 
 /// What goes onto the medium: path on the ISO and file here.
@@ -147,7 +176,8 @@ impl Stage {
         .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))
     }
 
-    fn xorriso(&self, job: &MediumJob, out: &Path) -> Result<()> {
+    /// The ISO goes to stdout.
+    fn xorriso(&self, job: &MediumJob) -> Run {
         let date = iso_date(job.epoch);
         let mut run = Run::new("xorriso")
             .args([
@@ -180,15 +210,14 @@ impl Stage {
             .arg(&self.efi)
             .args(["-appended_part_as_gpt", "-c", "boot/boot.cat", "-b", "boot/grub/eltorito.img", "-no-emul-boot"])
             .args(["-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "-eltorito-alt-boot"])
-            .args(["-e", "--interval:appended_partition_2:all::", "-no-emul-boot", "-o"])
-            .arg(out)
+            .args(["-e", "--interval:appended_partition_2:all::", "-no-emul-boot"])
             .arg("-graft-points")
             .env("SOURCE_DATE_EPOCH", job.epoch.to_string())
             .log(&job.log);
         for (name, path) in &self.grafts {
             run = run.arg(format!("{name}={}", path.display()));
         }
-        run.run()
+        run
     }
 }
 

@@ -119,6 +119,24 @@ impl Run {
         }
     }
 
+    /// Runs to the end while `take` reads its stdout; stderr goes to the log.
+    pub fn run_into<T>(&self, take: impl FnOnce(std::io::PipeReader) -> Result<T>) -> Result<T> {
+        let (file, path) = self.log_file()?;
+        let start = file.metadata().at("read", &path)?.len();
+        let (reader, writer) = std::io::pipe().at("make", Path::new("a pipe"))?;
+        let expression = self.expression().stdin_null().stderr_file(file).stdout_file(writer).unchecked();
+        let handle = expression.start().map_err(|e| self.cannot_start(&e))?;
+        // It holds the pipe's other end, and the reader waits until nobody does.
+        drop(expression);
+        let taken = take(reader);
+        match handle.wait() {
+            Ok(output) if output.status.success() => taken,
+            // When the reader failed first, the program only saw a broken pipe.
+            Ok(output) => Err(taken.err().unwrap_or_else(|| self.failure(&output.status.to_string(), &path, start))),
+            Err(e) => Err(self.cannot_start(&e)),
+        }
+    }
+
     fn finish(&self, expression: duct::Expression) -> Result<()> {
         let (file, path) = self.log_file()?;
         let start = file.metadata().at("read", &path)?.len();
