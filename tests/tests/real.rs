@@ -1,6 +1,6 @@
 //! Real builds and boots: minutes each, so only `./.ci/test` runs them, one after the other.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 #[path = "real/console.rs"]
 mod console;
@@ -8,6 +8,8 @@ mod console;
 mod faults;
 #[path = "real/mirror.rs"]
 mod mirror;
+#[path = "real/sturdy.rs"]
+mod sturdy;
 #[path = "real/verify.rs"]
 mod verify;
 
