@@ -103,6 +103,12 @@ impl Tree {
         Tree(self.0.iter().filter(|(path, _)| keep(path)).map(|(p, n)| (p.clone(), n.clone())).collect())
     }
 
+    /// Bytes of all files together.
+    pub fn bytes(&self) -> u64 {
+        let length = |node: &Node| if let Content::File(bytes) = &node.content { bytes.len() as u64 } else { 0 };
+        self.0.values().map(length).sum()
+    }
+
     pub fn digest(&self) -> Digest {
         Digest::of_value(self)
     }

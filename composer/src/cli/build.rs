@@ -8,12 +8,11 @@ use jiff::Timestamp;
 use crate::archive::{self, Sources};
 use crate::cli::args::{Build, Engine, Global, ProfileArg, Scratch};
 use crate::cli::lock::{self, Strictness};
-use crate::cli::many;
 use crate::cli::project::{Project, open_store};
 use crate::cli::render::with_runtime;
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
-use crate::cli::{boot, live_build};
+use crate::cli::{boot, live_build, many, space};
 use crate::engine::live_build::LiveBuilt;
 use crate::engine::ready::{self, Shelf};
 use crate::engine::system::{Plan, System};
@@ -26,7 +25,7 @@ use crate::profile::types::Compression;
 use crate::store::sweep::Used;
 use crate::store::{Store, write_atomically};
 use crate::tree::Tree;
-use crate::workshop::{Tools, host};
+use crate::workshop::{self, Tools};
 use crate::{Error, engine, render};
 
 /// Where the folder of finished images is seen from inside a worker.
@@ -38,10 +37,11 @@ pub fn run(args: &Build, global: &Global) -> Result<()> {
 
 fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
+    workshop::probe()?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     // A second build of the same profile waits here, and then reuses what the first one made.
-    let _mine = store.lock(&format!("build-{}", project.spec().profile))?;
+    let _mine = project.alone(&store)?;
     let sources = Sources::of_host(&lock::mirrors(&project));
     let strictness = if args.locked { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
@@ -84,13 +84,6 @@ pub fn default_tag(profile: &str, epoch: u64) -> String {
     format!("borgos-{profile}-{}", time.strftime("%Y%m%d"))
 }
 
-/// The five largest packages, with their sizes.
-fn largest(lock: &Lock) -> Vec<String> {
-    let mut packages: Vec<_> = lock.packages.iter().collect();
-    packages.sort_by_key(|p| std::cmp::Reverse(p.size));
-    packages.iter().take(5).map(|p| format!("{} ({} MB)", p.name, p.size / 1_000_000)).collect()
-}
-
 struct Run<'a> {
     args: &'a Build,
     project: &'a Project,
@@ -101,10 +94,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn make(&self, tag: &str, log: &Log) -> Result<PathBuf> {
-        self.foresee_space()?;
+        let spec = self.project.spec();
+        let tree = render::config_tree(spec, Some(self.lock), &self.project.assets)?;
+        let files = render::files_part(&tree, spec).bytes();
+        self.foresee_space(files)?;
         let packages: Vec<&LockedPackage> = self.lock.packages.iter().collect();
         self.fetch(&packages)?;
-        let tree = render::config_tree(self.project.spec(), Some(self.lock), &self.project.assets)?;
         if self.args.engine == Engine::LiveBuild {
             return self.with_live_build(tree, tag, log);
         }
@@ -113,6 +108,8 @@ impl Run<'_> {
         let medium = self.medium(&tree, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
         self.note_used(&outputs)?;
+        let sizes = space::Sizes { debs: self.lock.deb_bytes(), files, iso: outputs.iso.size };
+        space::remember(&spec.profile, sizes, self.store)?;
         let iso = self.publish(tag, &system, &outputs)?;
         self.compare(&outputs).map(|()| iso)
     }
@@ -125,6 +122,11 @@ impl Run<'_> {
         let trees = trees.iter().map(|groups| Tools::key(&tools_of(self.lock, groups)));
         let used = Used { objects: packages.chain(made).collect(), trees: trees.collect() };
         self.store.note_used(&self.project.spec().profile, &used)
+    }
+
+    fn foresee_space(&self, files: u64) -> Result<()> {
+        let (profile, on_disk) = (&self.project.spec().profile, self.args.scratch == Scratch::Disk);
+        space::foresee(self.lock, profile, files, self.store, &self.args.out, on_disk, &self.project.progress)
     }
 
     fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {
@@ -141,43 +143,13 @@ impl Run<'_> {
         Ok(bench)
     }
 
+    /// The unfinished ISO's name. It is the profile's, whatever the tag, so that the next build finds what a killed one left.
+    fn partial(&self) -> String {
+        format!(".{}.iso.partial", self.project.spec().profile)
+    }
+
     fn compression(&self) -> Compression {
         if self.args.fast { Compression::Fast } else { self.project.spec().image.compression }
-    }
-
-    /// Bytes of all .debs of the image.
-    fn deb_bytes(&self) -> u64 {
-        self.lock.packages.iter().map(|p| p.size).sum()
-    }
-
-    /// Refuses before anything is written when the disk cannot hold what is to come. An unpacked system has three to four
-    /// times its packages' bytes, an image about as many as they.
-    fn foresee_space(&self) -> Result<()> {
-        let missing: u64 = self
-            .lock
-            .packages
-            .iter()
-            .chain(&self.lock.tools)
-            .filter(|p| !self.store.contains(&p.sha256))
-            .map(|p| p.size)
-            .sum();
-        let debs = self.deb_bytes();
-        for (what, place, needed) in
-            [("the store", self.store.root(), missing + debs), ("the ISO", self.args.out.as_path(), debs * 3 / 2)]
-        {
-            let free = host::free_bytes(place).unwrap_or(u64::MAX);
-            if free < needed {
-                let message = format!(
-                    "{} MB are free at {}, but {what} needs about {} MB",
-                    free / 1_000_000,
-                    place.display(),
-                    needed / 1_000_000
-                );
-                return Err(Error::host(message)
-                    .help("free some space, run `borg-compose clean`, or choose another place with --store or --out"));
-            }
-        }
-        Ok(())
     }
 
     fn prepare(&self, packages: &[&LockedPackage]) -> Result<Shelf> {
@@ -200,7 +172,7 @@ impl Run<'_> {
             if !ready::verify(job.debs().map(|d| &d.sha256), &shelf, self.store)? {
                 self.prepare(packages)?;
             }
-            bench.run(&Job::System(job.clone()), 1_000_000_000 + 10 * self.deb_bytes(), Vec::new())
+            bench.run(&Job::System(job.clone()), engine::scratch_bytes(self.lock), Vec::new())
         })
     }
 
@@ -219,14 +191,13 @@ impl Run<'_> {
             system,
             files: &files,
             compression: self.compression(),
-            largest: largest(self.lock),
+            largest: self.lock.largest(),
             lock: self.lock,
             grub_cfg: crate::image::menu::grub_cfg(spec, &self.project.assets)?,
             log: log.inside.clone(),
-            partial: Path::new(OUT).join(format!(".{tag}.iso.partial")),
+            partial: Path::new(OUT).join(self.partial()),
         };
-        let place =
-            assemble::Place { iso: out.join(format!("{tag}.iso")), partial: out.join(format!(".{tag}.iso.partial")) };
+        let place = assemble::Place { iso: out.join(format!("{tag}.iso")), partial: out.join(self.partial()) };
         assembly.realise(&place, self.store, &self.project.progress, |job| {
             bench.run(&Job::Medium(job.clone()), 200_000_000, vec![(out.clone(), OUT.into(), true)])
         })
@@ -290,7 +261,6 @@ impl Run<'_> {
         let bench = self.bench(&live_build::GROUPS)?;
         std::fs::create_dir_all(&self.args.out).at("create", &self.args.out)?;
         let out = self.args.out.canonicalize().at("open", &self.args.out)?;
-        let name = format!(".{tag}.iso.partial");
         let tree = with_runtime(tree, self.lock, self.store)?;
         let job = live_build::job(
             self.project.spec(),
@@ -298,18 +268,15 @@ impl Run<'_> {
             tree,
             self.args.fast,
             log.inside.clone(),
-            Path::new(OUT).join(&name),
+            Path::new(OUT).join(self.partial()),
         );
-        let partial = out.join(name);
-        let scratch = 3_000_000_000 + 20 * self.deb_bytes();
+        let place = assemble::Place { iso: out.join(format!("{tag}.iso")), partial: out.join(self.partial()) };
+        let scratch = 3_000_000_000 + 20 * self.lock.deb_bytes();
         let built: Result<LiveBuilt> =
             bench.run(&Job::LiveBuild(Box::new(job)), scratch, vec![(out.clone(), OUT.into(), true)]);
         let checked = built.and_then(|built| live_build::same_packages(self.lock, &built).map(|()| built));
-        let built = checked.inspect_err(|_| {
-            let _ = std::fs::remove_file(&partial);
-        })?;
-        let iso = out.join(format!("{tag}.iso"));
-        std::fs::rename(&partial, &iso).at("create", &iso)?;
+        let built = checked.inspect_err(|_| place.tidy())?;
+        place.publish()?;
         self.describe(tag, &built.version, &live_build::outputs(&built))
     }
 }

@@ -36,6 +36,7 @@ pub fn job(spec: &ImageSpec, lock: &Lock, tree: Tree, fast: bool, log: PathBuf, 
         debs: debs(&lock.packages, &lock.tools),
         tools: lock.tools.iter().map(Installed::of).collect(),
         size_limit: spec.image.size_limit,
+        largest: lock.largest(),
         out,
     }
 }

@@ -17,6 +17,7 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
     let project = Project::open(&args.profile, global)?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
+    let _mine = project.alone(&store)?;
     let update = match &args.update {
         None => Update::Keep,
         Some(names) if names.is_empty() => Update::All,

@@ -16,6 +16,7 @@ mod project;
 mod render;
 mod report;
 mod schema;
+mod space;
 mod verify;
 mod workbench;
 pub mod worker;

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::profile::source;
 use crate::progress::Progress;
 use crate::spec::{ImageSpec, Loaded, Overrides, Reader};
-use crate::store::Store;
+use crate::store::{Guard, Store};
 
 pub fn progress(global: &Global) -> Progress {
     Progress::new(global.log_format == LogFormat::Json)
@@ -62,6 +62,11 @@ impl Project {
 
     pub fn spec(&self) -> &ImageSpec {
         &self.loaded.spec
+    }
+
+    /// Waits until no other run builds or locks this profile, and keeps others waiting.
+    pub fn alone(&self, store: &Store) -> Result<Guard> {
+        store.lock(&format!("build-{}", self.spec().profile))
     }
 
     /// The lock lies beside the profile.

@@ -23,6 +23,7 @@ use crate::image::Manifest;
 use crate::lock::Lock;
 use crate::lock::types::{LayerOutput, LockedPackage};
 use crate::store::Store;
+use crate::workshop;
 use crate::{Error, Kind};
 
 /// The only tools that a build needs.
@@ -43,6 +44,7 @@ pub fn run(args: &Verify, global: &Global) -> Result<()> {
 
 fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
+    workshop::probe()?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     let locked = locked(&project)?;

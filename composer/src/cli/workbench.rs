@@ -45,8 +45,12 @@ impl<'a> Workbench<'a> {
         progress: &'a Progress,
     ) -> Result<Self> {
         let wanted = tools_of(lock, groups);
-        archive::fetch(&wanted, from.archives, from.sources, store, progress, from.offline)?;
-        Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, on_disk: false, store, progress })
+        let fetch = |packages: &[&LockedPackage]| {
+            archive::fetch(packages, from.archives, from.sources, store, progress, from.offline)
+        };
+        fetch(&wanted)?;
+        let tools = Tools::prepare(&wanted, store, progress, |package| fetch(&[package]))?;
+        Ok(Workbench { tools, on_disk: false, store, progress })
     }
 
     /// Does one job in a worker with `scratch` bytes of work space, in memory if there is enough.
@@ -58,8 +62,8 @@ impl<'a> Workbench<'a> {
     ) -> Result<R> {
         let mountpoint = self.store.temporary_folder()?;
         let disk = self.store.temporary_folder()?;
-        let fits = host::available_memory() > scratch + SPARE_MEMORY;
-        if !fits {
+        let fits = scratch_in_memory(scratch);
+        if !fits && !self.on_disk {
             self.progress.say("scratch", "not enough memory for the work space: using the disk");
         }
         let scratch =
@@ -74,6 +78,11 @@ impl<'a> Workbench<'a> {
         };
         Worker { setup, store: self.store, progress: self.progress }.run(job)
     }
+}
+
+/// True if this much scratch space goes into memory now.
+pub fn scratch_in_memory(bytes: u64) -> bool {
+    host::available_memory() > bytes + SPARE_MEMORY
 }
 
 /// The locked tools of some groups, in the lock's order.

@@ -65,6 +65,11 @@ pub fn prepare(
     Ok(shelf)
 }
 
+/// True if the ready form of a .deb is in the store.
+pub fn is_ready(deb: &Digest, store: &Store) -> Result<bool> {
+    Ok(store.record::<Ready>(KIND, &deb.to_string())?.is_some_and(|ready| store.contains(&ready.object)))
+}
+
 /// Where the ready form of a .deb lies.
 pub fn object(deb: &Digest, store: &Store) -> Result<PathBuf> {
     let ready = store.record::<Ready>(KIND, &deb.to_string())?;

@@ -1,7 +1,5 @@
 //! Planning the system layers: what is reused, what is made, and why.
 
-#![allow(clippy::disallowed_methods, reason = "an edge: looks into the store")]
-
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
@@ -78,7 +76,7 @@ impl Plan<'_> {
         make: impl FnOnce(&SystemJob) -> Result<Built>,
     ) -> Result<System> {
         let base_inputs = self.base_inputs();
-        let usable = |record: &LayerRecord| layer_is_there(record, store) && self.has_locked_ids(record);
+        let usable = |record: &LayerRecord| Ok(self.has_locked_ids(record) && store.intact(&record.digest)?);
         // Of several builds that lack the same layer one makes it; the others wait here and reuse it. Locks are taken from
         // below upwards, so that no two builds wait for each other.
         let mut mine = Vec::new();
@@ -127,11 +125,14 @@ impl Plan<'_> {
         progress: &Progress,
         layer: &str,
         inputs: &Inputs,
-        usable: impl Fn(&T) -> bool,
+        usable: impl Fn(&T) -> Result<bool>,
         mine: &mut Vec<Guard>,
     ) -> Result<Option<T>> {
         let key = inputs.key().to_string();
-        let find = || Ok::<_, crate::Error>(store.record::<T>(LAYERS, &key)?.filter(&usable));
+        let find = || match store.record::<T>(LAYERS, &key)? {
+            Some(record) if usable(&record)? => Ok(Some(record)),
+            _ => Ok::<_, Error>(None),
+        };
         let mut found = find()?;
         if found.is_none() {
             mine.push(store.lock(&format!("layer-{key}"))?);
@@ -214,12 +215,8 @@ fn add_packages<'a>(inputs: &mut Inputs, packages: impl Iterator<Item = &'a Lock
     }
 }
 
-fn layer_is_there(record: &LayerRecord, store: &Store) -> bool {
-    std::fs::metadata(store.object(&record.digest)).is_ok_and(|m| m.len() == record.size)
-}
-
-fn boot_is_there(record: &BootRecord, store: &Store) -> bool {
-    store.contains(&record.kernel) && store.contains(&record.initrd)
+fn boot_is_there(record: &BootRecord, store: &Store) -> Result<bool> {
+    Ok(store.intact(&record.kernel)? && store.intact(&record.initrd)?)
 }
 
 struct Keeper<'a> {

@@ -3,12 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "an edge: puts the finished image in place")]
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use crate::engine::keys::Inputs;
+use crate::engine::limit;
 use crate::engine::system::System;
 use crate::error::{IoContext, Result};
 use crate::image::medium::{FilesLayer, LayerFile, Medium, MediumJob};
@@ -18,7 +16,7 @@ use crate::progress::Progress;
 use crate::spec::ImageSpec;
 use crate::store::Store;
 use crate::tree::Tree;
-use crate::{Digest, Error};
+use crate::Digest;
 
 /// Everything that decides the medium.
 #[derive(Debug)]
@@ -45,32 +43,26 @@ pub struct Place {
 }
 
 impl Place {
-    /// Names the place in the store's records.
-    fn key(&self) -> String {
-        Digest::of(self.iso.as_os_str().as_encoded_bytes()).to_string()
+    /// What lies beside an ISO and speaks of its bytes.
+    fn beside(&self) -> [PathBuf; 2] {
+        ["sha256", "manifest.json"].map(|ending| self.iso.with_extension(ending))
     }
-}
 
-/// Records of finished ISOs by their place.
-const STAMPS: &str = "stamps";
+    /// Puts the finished ISO in place. What speaks of another one goes first: a run that ends in between must not leave a
+    /// checksum that does not fit.
+    pub fn publish(&self) -> Result<()> {
+        for path in self.beside() {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).at("remove", &path),
+                _ => {}
+            }
+        }
+        fs::rename(&self.partial, &self.iso).at("create", &self.iso)
+    }
 
-/// What the kernel says of a file whose digest is known. Whoever changes the file changes its `ctime`, which no program can
-/// set, so a file with the same stamp need not be read again.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    /// Nanoseconds since 1970.
-    changed: i128,
-    digest: Digest,
-}
-
-impl Stamp {
-    fn of(file: &fs::File, digest: Digest) -> std::io::Result<Self> {
-        let meta = file.metadata()?;
-        let changed = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
-        Ok(Stamp { device: meta.dev(), inode: meta.ino(), size: meta.len(), changed, digest })
+    /// Removes what a killed run, or this one, left unfinished.
+    pub fn tidy(&self) {
+        let _ = fs::remove_file(&self.partial);
     }
 }
 
@@ -85,9 +77,11 @@ impl Assembly<'_> {
     ) -> Result<Medium> {
         let inputs = self.files_inputs();
         let key = inputs.key().to_string();
-        let found: Option<LayerFile> = store.record("layers", &key)?;
-        let found =
-            found.filter(|layer| fs::metadata(store.object(&layer.digest)).is_ok_and(|m| m.len() == layer.size));
+        let found: Option<LayerFile> = match store.record::<LayerFile>("layers", &key)? {
+            Some(layer) if store.intact(&layer.digest)? => Some(layer),
+            _ => None,
+        };
+        place.tidy();
         let name = format!("{}-files", self.spec.profile);
         let text = match &found {
             Some(_) => "reused".to_owned(),
@@ -104,15 +98,14 @@ impl Assembly<'_> {
             &job.grub_cfg,
         ));
         if let (true, Some(medium)) = (found.is_some(), Self::unchanged(place, store, &media_key)?) {
+            limit::check(medium.size, self.spec.image.size_limit, &self.largest)?;
             progress.say("iso", "nothing changed");
             return Ok(medium);
         }
-        let made = make(&job).inspect_err(|_| {
-            let _ = fs::remove_file(&place.partial);
-        })?;
-        fs::rename(&place.partial, &place.iso).at("create", &place.iso)?;
-        let stamp = fs::File::open(&place.iso).and_then(|file| Stamp::of(&file, made.iso)).at("read", &place.iso)?;
-        store.put_record(STAMPS, &place.key(), &stamp)?;
+        let made = make(&job).inspect_err(|_| place.tidy())?;
+        place.publish()?;
+        store.stamp(&place.iso, made.iso)?;
+        store.stamp(&store.object(&made.files.digest), made.files.digest)?;
         store.put_record("layers", &key, &made.files)?;
         store.put_record("latest", &name, &inputs)?;
         store.put_record("media", &media_key.to_string(), &made)?;
@@ -146,20 +139,8 @@ impl Assembly<'_> {
     /// The medium of this key, if the ISO in its place is the very one: not removed, cut or altered.
     fn unchanged(place: &Place, store: &Store, key: &Digest) -> Result<Option<Medium>> {
         let Some(medium) = store.record::<Medium>("media", &key.to_string())? else { return Ok(None) };
-        let Ok(file) = fs::File::open(&place.iso) else { return Ok(None) };
-        let stamp = Stamp::of(&file, medium.iso).at("read", &place.iso)?;
-        if stamp.size != medium.size {
-            return Ok(None);
-        }
-        if store.record(STAMPS, &place.key())?.as_ref() == Some(&stamp) {
-            return Ok(Some(medium));
-        }
-        let digest = Digest::of_reader(file)
-            .map_err(|e| Error::host(format!("cannot read {}", place.iso.display())).because(&e))?;
-        if digest != medium.iso {
-            return Ok(None);
-        }
-        store.put_record(STAMPS, &place.key(), &stamp)?;
-        Ok(Some(medium))
+        let size = fs::metadata(&place.iso).map(|m| m.len()).ok();
+        let same = size == Some(medium.size) && store.has_bytes(&place.iso, &medium.iso)?;
+        Ok(same.then_some(medium))
     }
 }

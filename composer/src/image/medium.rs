@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Hasher;
 use crate::engine::job::{BootRecord, LayerRecord};
+use crate::engine::limit;
 use crate::engine::native::squash;
 use crate::error::{IoContext, Result};
 use crate::image::{boot_files, menu};
@@ -18,7 +19,7 @@ use crate::profile::types::Compression;
 use crate::store::Store;
 use crate::tree::Tree;
 use crate::workshop::{self, Run, Voice};
-use crate::{Digest, Error};
+use crate::Digest;
 
 /// The last steps of a build: the files layer, and the medium around all layers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -163,17 +164,7 @@ impl Stage {
         for (_, path) in &self.grafts {
             bytes += fs::metadata(path).at("read", path)?.len().next_multiple_of(2048);
         }
-        let limit = job.size_limit;
-        if bytes <= limit {
-            return Ok(());
-        }
-        Err(Error::input(format!(
-            "the ISO would have {} MB, more than its limit of {} MB",
-            bytes / 1_000_000,
-            limit / 1_000_000
-        ))
-        .detail(format!("the largest packages: {}", job.largest.join(", ")))
-        .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))
+        limit::check(bytes, job.size_limit, &job.largest)
     }
 
     /// The ISO goes to stdout.

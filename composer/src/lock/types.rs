@@ -36,6 +36,20 @@ pub struct Lock {
     pub tools: Vec<LockedPackage>,
 }
 
+impl Lock {
+    /// Bytes of all .debs of the image.
+    pub fn deb_bytes(&self) -> u64 {
+        self.packages.iter().map(|p| p.size).sum()
+    }
+
+    /// The five largest packages, with their sizes.
+    pub fn largest(&self) -> Vec<String> {
+        let mut packages: Vec<_> = self.packages.iter().collect();
+        packages.sort_by_key(|p| std::cmp::Reverse(p.size));
+        packages.iter().take(5).map(|p| format!("{} ({} MB)", p.name, p.size / 1_000_000)).collect()
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ids {

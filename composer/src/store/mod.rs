@@ -7,18 +7,20 @@
 #![allow(clippy::disallowed_methods, reason = "an edge: the store")]
 
 mod session;
+mod stamp;
 pub mod sweep;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::{IoContext, Result};
 use crate::{Digest, Error};
@@ -170,13 +172,11 @@ impl Store {
     pub fn put_record<T: Serialize>(&self, kind: &str, key: &str, value: &T) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(value)
             .map_err(|e| Error::internal(format!("cannot write a record of kind {kind}")).because(&e))?;
-        self.write_atomically(&self.record_path(kind, key), &bytes)
+        let path = self.record_path(kind, key);
+        // The run's own folder is on the same file system, and what a killed run leaves there goes with the next.
+        finish(self.temporary()?, &path, &bytes)
     }
 
-    /// Writes a file whole or not at all: temporary name, sync, rename.
-    pub fn write_atomically(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        write_atomically(path, bytes)
-    }
 
     /// Where an unpacked tree of `kind` lies, whether or not it is there.
     pub fn tree(&self, kind: &str, key: &str) -> PathBuf {
@@ -243,19 +243,45 @@ impl Store {
     }
 }
 
-/// Writes a file whole or not at all, beside its final place.
+/// Writes a file whole or not at all: beside its final place first, under a name that the next writer takes over, so that a
+/// killed one leaves nothing that stays.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
     fs::create_dir_all(folder).at("create", folder)?;
-    let mut file = NamedTempFile::new_in(folder).at("create a file in", folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let partial = folder.join(format!(".{name}.partial"));
+    let file = alone(&partial)?;
+    file.set_len(0).at("write", &partial)?;
+    let path_of = TempPath::try_from_path(&partial).map_err(|e| Error::internal(e.to_string()))?;
+    finish(NamedTempFile::from_parts(&*file, path_of), path, bytes)
+}
+
+/// Opens a file that no other writer has. One that was renamed while this one waited is another file by now.
+fn alone(path: &Path) -> Result<Flock<File>> {
+    loop {
+        let file = File::options().create(true).append(true).open(path).at("create", path)?;
+        let held = Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))?;
+        if session::still_there(&held, path) {
+            return Ok(held);
+        }
+    }
+}
+
+/// Fills a temporary file and gives it its name.
+fn finish<F: Write + AsFd>(mut file: NamedTempFile<F>, path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).at("create", folder)?;
+    }
     file.write_all(bytes).at("write", path)?;
-    file.as_file().sync_all().at("write", path)?;
+    let owned = File::from(file.as_file().as_fd().try_clone_to_owned().at("write", path)?);
+    owned.sync_all().at("write", path)?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode).at("write", path)?;
-    file.persist(path).map_err(|e| Error::host(format!("cannot write {}", path.display())).because(&e))?;
+    owned.set_permissions(mode).at("write", path)?;
+    file.persist(path).map_err(|e| Error::host(format!("cannot write {}", path.display())).because(&e.error))?;
     Ok(())
 }
 

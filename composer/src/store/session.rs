@@ -57,7 +57,7 @@ impl Drop for Session {
     }
 }
 
-fn still_there(file: &File, path: &Path) -> bool {
+pub(super) fn still_there(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::stamp::STAMPS;
 use crate::Digest;
 use crate::error::{IoContext, Result};
 
@@ -51,9 +52,9 @@ pub struct Item {
 }
 
 /// Records that belong to layers, and those that speak of packages and indices.
-const LAYER_RECORDS: [&str; 3] = ["layers", "media", "stamps"];
+const LAYER_RECORDS: [&str; 3] = ["layers", "media", STAMPS];
 const PACKAGE_RECORDS: [&str; 4] = ["debs", "index", "runtime", "runtime-sources"];
-const NOTES: [&str; 2] = ["latest", USED];
+const NOTES: [&str; 3] = ["latest", USED, "sizes"];
 
 impl Store {
     /// Notes what the newest build of a profile used.

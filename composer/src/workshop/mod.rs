@@ -15,7 +15,7 @@ pub mod worker;
 pub use namespaces::Setup;
 pub use process::Run;
 pub use tools::Tools;
-pub use worker::{Voice, Worker};
+pub use worker::{Voice, Worker, probe};
 
 /// Where the store is seen from inside a worker.
 pub const STORE: &str = "/store";

@@ -1,6 +1,6 @@
 //! The tools tree: pinned Debian packages, only unpacked, in which every tool runs.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::error::{IoContext, Result};
 use crate::lock::types::LockedPackage;
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::{Digest, archive};
+use crate::{Digest, archive, parallel};
 
 /// An unpacked tools tree in the store.
 #[derive(Debug, Clone)]
@@ -22,8 +22,14 @@ impl Tools {
         Digest::of_value(&packages.iter().map(|p| p.sha256).collect::<Vec<_>>()).to_string()
     }
 
-    /// Unpacks `packages` into the store, or finds them there. Their .debs must be in the store.
-    pub fn prepare(packages: &[&LockedPackage], store: &Store, progress: &Progress) -> Result<Self> {
+    /// Unpacks `packages` into the store, or finds them there. Their .debs must be in the store; one whose bytes were altered
+    /// is fetched again by `fetch`.
+    pub fn prepare(
+        packages: &[&LockedPackage],
+        store: &Store,
+        progress: &Progress,
+        fetch: impl Fn(&LockedPackage) -> Result<()> + Sync,
+    ) -> Result<Self> {
         let key = Self::key(packages);
         let root = store.tree("tools", &key);
         if root.is_dir() {
@@ -34,8 +40,15 @@ impl Tools {
             return Ok(Tools { root });
         }
         progress.say("tools", &format!("unpacking {} packages", packages.len()));
+        parallel::map(packages, parallel::processors(), |package| {
+            if store.verify(&package.sha256)? { Ok(()) } else { fetch(package) }
+        })?;
         let folder = store.temporary_folder()?;
         unpack_all(packages, store, folder.path())?;
+        // Its presence will be trusted, so it has to be on the disk before it has its name.
+        File::open(folder.path())
+            .and_then(|file| nix::unistd::syncfs(file).map_err(Into::into))
+            .at("write", folder.path())?;
         let parent = root.parent().unwrap_or(store.root());
         fs::create_dir_all(parent).at("create", parent)?;
         fs::rename(folder.keep(), &root).at("create", &root)?;

@@ -27,6 +27,8 @@ pub struct LiveBuildJob {
     pub tools: Vec<Installed>,
     /// Bytes that the ISO may have.
     pub size_limit: u64,
+    /// The largest packages, for the error that says so when the limit is passed.
+    pub largest: Vec<String>,
     /// Where the ISO goes, as seen inside the worker: a name that nobody takes for a finished one.
     pub out: PathBuf,
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::boot::loopback;
+use crate::engine::limit;
 use crate::engine::native::pack;
 use crate::error::{Error, IoContext, Result};
 use crate::lock::types::Output;
@@ -109,12 +110,7 @@ fn unsquashed(squashfs: &Path, job: &LiveBuildJob) -> Result<PathBuf> {
 
 fn publish(iso: &Path, job: &LiveBuildJob) -> Result<Output> {
     let size = fs::metadata(iso).at("read", iso)?.len();
-    if size > job.size_limit {
-        let message =
-            format!("the ISO has {} MB, more than its limit of {} MB", size / 1_000_000, job.size_limit / 1_000_000);
-        return Err(Error::input(message)
-            .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"));
-    }
+    limit::check(size, job.size_limit, &job.largest)?;
     fs::copy(iso, &job.out).at("write", &job.out)?;
     fs::File::open(&job.out).and_then(|file| file.sync_all()).at("write", &job.out)?;
     output(&job.out)

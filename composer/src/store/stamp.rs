@@ -1,0 +1,95 @@
+//! Files whose digest is known: what need not be read again as long as the kernel says that nobody changed it.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::Digest;
+use crate::error::{IoContext, Result};
+
+/// Records of known files by their place.
+pub(super) const STAMPS: &str = "stamps";
+
+/// What the kernel says of a file whose digest is known. Whoever changes the file changes its `ctime`, which no program can
+/// set.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Nanoseconds since 1970.
+    changed: i128,
+    digest: Digest,
+}
+
+impl Stamp {
+    fn of(meta: &Metadata, digest: Digest) -> Self {
+        let changed = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
+        Stamp { device: meta.dev(), inode: meta.ino(), size: meta.len(), changed, digest }
+    }
+}
+
+/// Names a place in the records.
+fn key(place: &Path) -> String {
+    Digest::of(place.as_os_str().as_encoded_bytes()).to_string()
+}
+
+impl Store {
+    /// Notes that the file at `place` has these bytes.
+    pub fn stamp(&self, place: &Path, digest: Digest) -> Result<()> {
+        let meta = std::fs::metadata(place).at("read", place)?;
+        self.put_record(STAMPS, &key(place), &Stamp::of(&meta, digest))
+    }
+
+    /// True if the file at `place` is there with these bytes; it is read only when it may have changed since it was last known.
+    pub fn has_bytes(&self, place: &Path, digest: &Digest) -> Result<bool> {
+        let Ok(file) = File::open(place) else { return Ok(false) };
+        let stamp = Stamp::of(&file.metadata().at("read", place)?, *digest);
+        if self.record(STAMPS, &key(place))?.as_ref() == Some(&stamp) {
+            return Ok(true);
+        }
+        if Digest::of_reader(file).at("read", place)? != *digest {
+            return Ok(false);
+        }
+        // What was stamped is what was read: a change meanwhile has another ctime.
+        self.put_record(STAMPS, &key(place), &stamp)?;
+        Ok(true)
+    }
+
+    /// True if the object is there and intact; a damaged one is removed.
+    pub fn intact(&self, digest: &Digest) -> Result<bool> {
+        let place = self.object(digest);
+        let good = self.has_bytes(&place, digest)?;
+        if !good {
+            self.discard(digest)?;
+        }
+        Ok(good)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_object_is_found_out_even_with_its_size_and_mtime_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let digest = store.insert(b"layer").unwrap();
+        let place = store.object(&digest);
+        assert!(store.intact(&digest).unwrap() && store.intact(&digest).unwrap());
+        let time = fs::metadata(&place).unwrap().modified().unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&place, b"lAyer").unwrap();
+        File::options().write(true).open(&place).unwrap().set_modified(time).unwrap();
+        assert!(!store.intact(&digest).unwrap());
+        assert!(!place.exists(), "it is out of the way");
+        assert!(!store.intact(&digest).unwrap());
+    }
+}
