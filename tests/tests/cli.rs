@@ -86,6 +86,55 @@ fn each_flag_has_a_variable_and_the_environment_is_held_to_the_same_rules() {
 }
 
 #[test]
+fn variables_may_be_empty_or_say_yes() {
+    let (_folder, bench) = bench();
+    let path = small(&bench, SMALL);
+    let check = |name: &str, value: &str| {
+        Ran::new(&bench.command(&["check", "--profile", &path]).env(name, value).output().unwrap())
+    };
+    for name in ["BORG_ALL", "BORG_LOG_FORMAT", "BORG_RUNTIME", "OFFLINE_ONLY", "BORG_OFFLINE_MODEL"] {
+        check(name, "").exits(0).says("is right");
+    }
+    check("OFFLINE_ONLY", "1").exits(0);
+    check("OFFLINE_ONLY", "off").exits(0);
+    check("OFFLINE_ONLY", "perhaps").exits(2);
+    let locked = bench.command(&["build", "--profile", &path]).env("BORG_LOCKED", "1").output().unwrap();
+    Ran::new(&locked).exits(1).says("small.lock");
+}
+
+#[test]
+fn a_folder_that_is_no_store_is_left_alone() {
+    let (folder, bench) = bench();
+    let project = folder.path().join("project");
+    fs::create_dir_all(project.join("tmp")).unwrap();
+    fs::write(project.join("tmp/precious"), "x").unwrap();
+    let store = project.to_str().unwrap();
+    bench.run(&["clean", "--all", "--store", store]).exits(2).says("is not a store");
+    bench.run(&["clean", "--all", "--dry-run", "--store", store]).exits(2);
+    assert_eq!(fs::read_dir(&project).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(project.join("tmp/precious")).unwrap(), "x");
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_made() {
+    let (folder, bench) = bench();
+    let path = small(&bench, SMALL);
+    let file = folder.path().join("file");
+    fs::write(&file, "profile: small").unwrap();
+    let build = |out: &std::ffi::OsStr| {
+        let mut command = bench.command(&["build", "--profile", &path, "--out"]);
+        Ran::new(&command.arg(out).output().unwrap())
+    };
+    build(file.as_os_str()).exits(1).says("is not a folder").says("--out");
+    build(std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/\xff")).exits(2).says("UTF-8");
+    let mut lock = bench.command(&["lock", "--profile", &path]);
+    Ran::new(&lock.env("SOURCE_DATE_EPOCH", "253402300800").output().unwrap()).exits(2).says("32 bits");
+    fs::write(bench.folder.join("profiles/small.lock"), "format = 1\nepoch = 1\n").unwrap();
+    bench.run(&["boot", "--profile", &path, "--iso", file.to_str().unwrap()]).exits(1);
+    assert!(!bench.folder.join("out").exists());
+}
+
+#[test]
 fn a_machine_reads_errors_as_one_json_line() {
     let (_folder, bench) = bench();
     let ran = bench.run(&["--log-format", "json", "check", "--profile", "/nowhere.yaml"]).exits(1);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use borg_config::{BOOT_CHECK_CREDENTIAL, BootCheckRequest};
 use serde::{Deserialize, Serialize};
 
 use super::job::{Credential, Goal, Outcome, REPORT, WatchJob};
@@ -22,8 +23,6 @@ use crate::spec::types::{Health, ServiceSpec};
 use crate::store::Store;
 use crate::workshop::{self, Worker};
 
-/// The credential that asks the guest for a check.
-const CREDENTIAL: &str = "borg.boot-check";
 /// The first loopback port that forwards use; the network namespace is the worker's own, so all are free.
 const FIRST_PORT: u16 = 20_000;
 
@@ -119,8 +118,9 @@ impl Logs {
 }
 
 fn job(options: &Options, spec: &ImageSpec, logs: &Logs) -> WatchJob {
-    let request = serde_json::json!({ "secure_boot": options.firmware == Firmware::UefiSecure, "poweroff": false });
-    let asked = (CREDENTIAL.to_owned(), request.to_string().into_bytes());
+    let request = BootCheckRequest { secure_boot: options.firmware == Firmware::UefiSecure, poweroff: false };
+    // A struct of booleans has a JSON form.
+    let asked = (BOOT_CHECK_CREDENTIAL.to_owned(), serde_json::to_vec(&request).unwrap_or_default());
     let credentials = encode(options.credentials.iter().chain([&asked]));
     let probes = probes(&spec.services);
     let network = Network { forwards: probes.iter().map(|p| p.forward).collect(), fixed: Fixed::of(spec) };

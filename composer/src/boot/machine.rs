@@ -128,7 +128,7 @@ impl Machine {
         if let Some(path) = &self.report {
             args.add("-device", "virtio-serial-pci");
             args.add("-chardev", format!("file,id=report,path={}", path.display()));
-            args.add("-device", format!("virtserialport,chardev=report,name={}", super::report::PORT));
+            args.add("-device", format!("virtserialport,chardev=report,name={}", borg_config::BOOT_CHECK_PORT));
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod watch;
 
 pub use check::{Case, Verdict, check};
 pub use interactive::interactive;
+pub use iso9660::SECTOR;
 pub use options::{Firmware, Media, Options};
 pub use tamper::tampered;
 

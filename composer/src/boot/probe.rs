@@ -68,6 +68,11 @@ impl Probe {
         }
     }
 
+    /// A probe that could not be made is no success.
+    pub fn untried(&self, why: &str) -> Case {
+        Case { name: self.name(), ok: false, detail: why.to_owned(), seconds: 0.0 }
+    }
+
     fn name(&self) -> String {
         let says = if self.expect == Expect::Refusal { "does not answer from outside" } else { "answers from outside" };
         format!("{}: port {} {says}", self.service, self.forward.guest)

@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::check::Case;
 use super::console::clean;
 
-/// The virtio-serial port's name.
-pub const PORT: &str = "org.borgos.check";
 /// More than this is no report.
 pub const LIMIT: u64 = 1 << 20;
 

@@ -188,9 +188,10 @@ impl<'a> Watch<'a> {
         let (closed, open): (Vec<_>, Vec<_>) = self.job.probes.iter().partition(|p| p.expect == Expect::Refusal);
         let mut cases = Vec::new();
         for probe in open.into_iter().chain(closed) {
-            if let Some(monitor) = self.attempt.monitor()? {
-                cases.push(probe.run(monitor)?);
-            }
+            cases.push(match self.attempt.monitor()? {
+                Some(monitor) => probe.run(monitor)?,
+                None => probe.untried("QEMU's monitor does not answer"),
+            });
         }
         Ok(cases)
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::boot::{Firmware, Media};
 
@@ -16,6 +16,31 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Cli {
+    /// The grammar, with variables as continuous integration sets them: an empty one counts as not set, and a switch takes
+    /// `1` and `yes` too.
+    pub fn grammar() -> Command {
+        lenient(Self::command())
+    }
+}
+
+fn lenient(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        let arg = if empty { arg.env(None::<&'static str>) } else { arg };
+        if matches!(arg.get_action(), ArgAction::SetTrue) { arg.value_parser(switch) } else { arg }
+    });
+    command.mut_subcommands(lenient)
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -91,7 +116,7 @@ pub struct OverrideArgs {
     #[arg(long, env = "BORG_OFFLINE_MODEL", value_name = "MODEL")]
     pub offline_model: Option<String>,
     /// Replaces the profile's `offline_only`.
-    #[arg(long, env = "OFFLINE_ONLY", value_name = "BOOL")]
+    #[arg(long, env = "OFFLINE_ONLY", value_name = "BOOL", value_parser = switch)]
     pub offline_only: Option<bool>,
 }
 
@@ -125,7 +150,7 @@ pub struct Lock {
     #[command(flatten)]
     pub profile: ProfileArg,
     /// Take the newest versions: of the packages named, or of all.
-    #[arg(long, env = "BORG_UPDATE", value_name = "PACKAGE", num_args = 0..)]
+    #[arg(long, env = "BORG_UPDATE", value_name = "PACKAGE", num_args = 0.., value_delimiter = ',')]
     pub update: Option<Vec<String>>,
 }
 

@@ -1,5 +1,6 @@
 //! `boot`: the ISO in QEMU, for a person or for a verdict.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use crate::cli::lock;
 use crate::cli::project::{Project, open_store};
 use crate::cli::workbench::{Supply, Workbench};
 use crate::error::{IoContext, Result};
+use crate::image::Manifest;
 use crate::store::{Store, write_atomically};
 use crate::{Error, boot};
 
-/// What an image needs of the host's memory beside QEMU itself.
+/// The tools that booting takes.
 pub const GROUPS: [&str; 2] = ["build", "boot"];
 
 pub fn run(args: &Boot, global: &Global) -> Result<()> {
@@ -22,6 +24,10 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let _using = store.lock_shared("in-use")?;
     let locked = crate::lock::file::read(&project.lock_path())?.ok_or_else(|| not_built(&project, "it has no lock"))?;
     let iso = iso(args, &project, locked.epoch)?;
+    is_an_iso(&iso)?;
+    if args.check {
+        is_of_this_profile(&iso, &project)?;
+    }
     let sources = Sources::of_host(&lock::mirrors(&project));
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: false };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
@@ -79,6 +85,32 @@ fn iso(args: &Boot, project: &Project, epoch: u64) -> Result<PathBuf> {
     };
     let path = args.out.join(format!("{tag}.iso"));
     if path.is_file() { Ok(path) } else { Err(not_built(project, &format!("{} does not exist", path.display()))) }
+}
+
+/// Anything else would be taken for a disk, and be written to the screen as a guest that never speaks.
+fn is_an_iso(path: &Path) -> Result<()> {
+    let mut file = std::fs::File::open(path).at("open", path)?;
+    let mut descriptor = [0; 6];
+    let read = file.seek(SeekFrom::Start(16 * boot::SECTOR)).and_then(|_| file.read_exact(&mut descriptor));
+    if read.is_ok() && &descriptor == b"\x01CD001" {
+        return Ok(());
+    }
+    Err(Error::input(format!("{} is not an ISO image", path.display())).help("give the path of one that `build` made"))
+}
+
+/// The verdict is about what the profile declares, so the image has to be made from the profile as it is now.
+fn is_of_this_profile(iso: &Path, project: &Project) -> Result<()> {
+    let path = iso.with_extension("manifest.json");
+    let stale = match std::fs::read(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => format!("{} is missing", path.display()),
+        read => match serde_json::from_slice::<Manifest>(&read.at("read", &path)?) {
+            Ok(manifest) if manifest.spec == project.spec().digest() => return Ok(()),
+            Ok(_) => "the profile has changed since".to_owned(),
+            Err(e) => format!("{} cannot be read: {e}", path.display()),
+        },
+    };
+    Err(Error::input(format!("{} cannot be judged by this profile: {stale}", iso.display()))
+        .help(format!("run `borg-compose build --profile {}` first", project.path.display())))
 }
 
 fn not_built(project: &Project, why: &str) -> Error {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::archive::{self, Sources};
 use crate::cli::args::{Build, Engine, Global, ProfileArg, Scratch};
 use crate::cli::lock::{self, Strictness};
-use crate::cli::project::{Project, open_store};
+use crate::cli::project::{Project, open_store, utf8};
 use crate::cli::render::with_runtime;
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
@@ -38,6 +38,7 @@ pub fn run(args: &Build, global: &Global) -> Result<()> {
 fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
     workshop::probe()?;
+    check_out(&args.out)?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     // A second build of the same profile waits here, and then reuses what the first one made.
@@ -50,6 +51,20 @@ fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let log = Log::new(&format!("build-{}", project.spec().profile), &store)?;
     let iso = build.make(&tag, &log).map_err(|e| keep_log(e, &log))?;
     writeln!(std::io::stdout().lock(), "{}", iso.display()).at("write", Path::new("stdout"))
+}
+
+/// Refuses a place that cannot take the ISO before there is one.
+fn check_out(out: &Path) -> Result<()> {
+    utf8(out)?;
+    let there = out.ancestors().find(|p| p.exists()).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fault = if !there.is_dir() {
+        format!("{} is not a folder", there.display())
+    } else if nix::unistd::access(there, nix::unistd::AccessFlags::W_OK).is_err() {
+        format!("{} cannot be written to", there.display())
+    } else {
+        return Ok(());
+    };
+    Err(Error::input(format!("the ISO cannot go to {}: {fault}", out.display())).help("choose another folder with --out"))
 }
 
 /// Errors of the build's own steps name the full log; those of the input have none worth reading.

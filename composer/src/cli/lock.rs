@@ -155,11 +155,12 @@ fn epoch() -> Result<Option<u64>> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) if !text.is_empty() => {
             let wrong = |e: &dyn std::error::Error| {
-                Error::usage(format!("SOURCE_DATE_EPOCH is `{text}`, not a number"))
+                Error::usage(format!("SOURCE_DATE_EPOCH is `{}`, not a number of 32 bits", text.escape_debug()))
                     .because(e)
                     .help("give seconds since 1970, or unset it")
             };
-            text.parse().map(Some).map_err(|e: std::num::ParseIntError| wrong(&e))
+            // squashfs and ISO 9660 tools count in 32 bits.
+            text.parse::<u32>().map(|epoch| Some(epoch.into())).map_err(|e| wrong(&e))
         }
         _ => Ok(None),
     }

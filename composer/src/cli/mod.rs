@@ -23,7 +23,7 @@ pub mod worker;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::error::Result;
 use crate::{interrupt, workshop};
@@ -36,7 +36,8 @@ pub fn main() -> ExitCode {
         Some(workshop::worker::INNER) => return workshop::worker::inner(worker::work).into(),
         _ => {}
     }
-    let cli = match Cli::try_parse() {
+    let parsed = Cli::grammar().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; clap knows to which stream each goes.

@@ -18,7 +18,7 @@ pub fn progress(global: &Global) -> Progress {
 /// Where the store lies: as asked for, or in the user's cache folder.
 pub fn store_root(global: &Global) -> Result<PathBuf> {
     if let Some(root) = &global.store {
-        return Ok(root.clone());
+        return utf8(root).map(|()| root.clone());
     }
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
@@ -26,6 +26,14 @@ pub fn store_root(global: &Global) -> Result<PathBuf> {
         Error::usage("no place for the store: neither HOME nor XDG_CACHE_HOME is set")
             .help("give --store DIR or set BORG_STORE")
     })
+}
+
+/// Workers are told of places in JSON, and reproducible names have one spelling.
+pub fn utf8(path: &Path) -> Result<()> {
+    match path.to_str() {
+        Some(_) => Ok(()),
+        None => Err(Error::usage(format!("the name of {} is not UTF-8", path.display())).help("choose another name")),
+    }
 }
 
 pub fn open_store(global: &Global) -> Result<Store> {

@@ -18,6 +18,9 @@ use crate::workshop::{Setup, Tools, Worker, host};
 /// Memory that is left to everything else when the scratch space is a tmpfs.
 const SPARE_MEMORY: u64 = 1_500_000_000;
 
+/// How many logs of earlier runs of one name are kept.
+const KEPT_LOGS: usize = 9;
+
 /// Where tools that are not in the store come from.
 #[derive(Debug)]
 pub struct Supply<'a> {
@@ -98,10 +101,13 @@ pub struct Log {
 }
 
 impl Log {
-    /// A new, empty log of this name.
+    /// A new, empty log: `<name>-<time>-<process>.log`. Of the older ones of this name the newest are kept.
     pub fn new(name: &str, store: &Store) -> Result<Self> {
-        let host = store.log_path(&format!("{name}.log"));
+        store.prune_logs(&format!("{name}-2"), KEPT_LOGS)?;
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
+        let file = format!("{name}-{now}-{}.log", std::process::id());
+        let host = store.log_path(&file);
         crate::store::write_atomically(&host, b"")?;
-        Ok(Log { host, inside: Path::new(crate::workshop::STORE).join("logs").join(format!("{name}.log")) })
+        Ok(Log { host, inside: Path::new(crate::workshop::STORE).join("logs").join(file) })
     }
 }

@@ -13,6 +13,8 @@ use crate::spec::types::Port;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub profile: String,
+    /// The digest of the `ImageSpec` that was built.
+    pub spec: Digest,
     pub suite: String,
     pub architecture: String,
     /// Seconds since 1970.
@@ -91,6 +93,7 @@ impl Manifest {
         };
         Manifest {
             profile: spec.profile.clone(),
+            spec: spec.digest(),
             suite: format!("{:?}", spec.suite).to_lowercase(),
             architecture: format!("{:?}", spec.arch).to_lowercase(),
             epoch: lock.epoch,

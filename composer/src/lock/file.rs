@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::types::{FORMAT, Lock};
+use super::types::{FORMAT, Lock, PackageLayer};
 use crate::error::{IoContext, Result};
 use crate::{Error, store};
 
@@ -20,20 +20,25 @@ const HEADER: &str =
 
 /// Reads a lock; `None` if there is none.
 pub fn read(path: &Path) -> Result<Option<Lock>> {
-    let mut text = String::new();
     let file = match File::open(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.at("open", path)?,
     };
-    file.take(LIMIT + 1).read_to_string(&mut text).at("read", path)?;
-    if text.len() as u64 > LIMIT {
-        return Err(Error::input(format!("{} is larger than {} MiB, so it is no lock", path.display(), LIMIT >> 20)));
-    }
-    parse(&text).map(Some).map_err(|fault| {
+    let unreadable = |fault: String| {
         Error::input(format!("{} is not a lock that can be read", path.display()))
             .detail(fault)
             .help("remove it and run `borg-compose lock`, or take it back from version control")
-    })
+    };
+    if !file.metadata().at("read", path)?.is_file() {
+        return Err(unreadable("it is not a file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut bytes).at("read", path)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(unreadable(format!("it is larger than {} MiB", LIMIT >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|e| unreadable(e.to_string()))?;
+    parse(&text).and_then(sound).map(Some).map_err(unreadable)
 }
 
 /// Writes a lock whole or not at all.
@@ -63,4 +68,18 @@ pub fn parse(text: &str) -> Result<Lock, String> {
         return Err(format!("it has format {format}; this borg-compose reads format {FORMAT}"));
     }
     toml::from_str(text).map_err(wrong)
+}
+
+/// What no lock of this program lacks: a hand or a bad merge took it away.
+fn sound(lock: Lock) -> Result<Lock, String> {
+    if u32::try_from(lock.epoch).is_err() {
+        return Err(format!("its epoch {} does not fit into 32 bits", lock.epoch));
+    }
+    let essential = lock.packages.iter().any(|p| p.layer == Some(PackageLayer::Essential));
+    let tools = lock.tools.iter().any(|t| t.group.as_deref() == Some("build"));
+    match (essential, tools) {
+        (true, true) => Ok(lock),
+        (false, _) => Err("it names no essential packages".to_owned()),
+        (_, false) => Err("it names no tools to build with".to_owned()),
+    }
 }

@@ -66,10 +66,20 @@ fn files_that_are_absent_or_broken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.lock");
     assert_eq!(file::read(&path).unwrap(), None);
-    file::write(&path, &sample()).unwrap();
-    assert_eq!(file::read(&path).unwrap(), Some(sample()));
+    let mut whole = sample();
+    whole.packages[0].layer = Some(PackageLayer::Essential);
+    whole.tools[0].group = Some("build".into());
+    file::write(&path, &whole).unwrap();
+    assert_eq!(file::read(&path).unwrap(), Some(whole.clone()));
+    let fault = |lock: Lock| {
+        file::write(&path, &lock).unwrap();
+        file::read(&path).unwrap_err().causes().join(" ")
+    };
+    assert_eq!(fault(Lock { packages: vec![], ..whole.clone() }), "it names no essential packages");
+    assert_eq!(fault(Lock { tools: vec![], ..whole.clone() }), "it names no tools to build with");
+    assert_eq!(fault(Lock { epoch: 1 << 32, ..whole }), "its epoch 4294967296 does not fit into 32 bits");
     std::fs::write(&path, b"\xff").unwrap();
-    assert!(file::read(&path).is_err());
+    assert_eq!(file::read(&path).unwrap_err().kind(), crate::Kind::Input);
     std::fs::write(&path, "format = 1").unwrap();
     let error: Error = file::read(&path).unwrap_err();
     assert!(error.help_text().is_some_and(|help| help.contains("borg-compose lock")));

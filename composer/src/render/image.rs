@@ -125,6 +125,8 @@ fn add_links(tree: &mut Tree, spec: &ImageSpec) {
     tree.insert(format!("{NATIVE}/etc/resolv.conf"), link("../run/systemd/resolve/resolv.conf"));
     // systemd 257 lets sshd listen on vsock and a local socket by itself, without a port that a service declares.
     tree.insert(format!("{INCLUDES}/etc/systemd/system-generators/systemd-ssh-generator"), link("/dev/null"));
+    // A script in /etc/init.d without a unit would be started without being asked for.
+    tree.insert(format!("{INCLUDES}/etc/systemd/system-generators/systemd-sysv-generator"), link("/dev/null"));
     // Present but empty: systemd makes an id at boot, and does not take the boot for a first one (machine-id(5)).
     tree.insert(format!("{INCLUDES}/etc/machine-id"), Node::file("").mode(0o444));
 }

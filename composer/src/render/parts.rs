@@ -59,7 +59,7 @@ mod tests {
         spec.files.push(test_file("/etc/systemd/system/borg-mcp-fs.service", "replaced"));
         let tree = config_tree(&spec, None, &Assets::embedded()).unwrap();
         let (packages, files) = (packages_part(&tree, &spec), files_part(&tree, &spec));
-        assert!(packages.get("usr/lib/systemd/system-preset/00-borg.preset").is_some());
+        assert!(packages.get("usr/lib/systemd/system-preset/0-borg.preset").is_some());
         assert!(packages.get("etc/systemd/system/borg-com-monitor.service").is_some());
         assert!(packages.get("etc/systemd/system/mine.service").is_none());
         assert!(files.get("etc/systemd/system/mine.service").is_some());

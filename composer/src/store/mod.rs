@@ -11,6 +11,7 @@ mod stamp;
 pub mod sweep;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -26,6 +27,9 @@ use crate::error::{IoContext, Result};
 use crate::{Digest, Error};
 use session::Session;
 
+/// The file by which a folder is known to be a store.
+const MARKER: &str = "BORG-STORE";
+
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
@@ -39,6 +43,7 @@ pub struct Guard(#[allow(dead_code)] Flock<File>);
 impl Store {
     /// Opens the store at `root`, making its folders.
     pub fn open(root: &Path) -> Result<Self> {
+        mark(root)?;
         for folder in ["objects", "records", "trees", "locks", "tmp", "logs"] {
             let path = root.join(folder);
             fs::create_dir_all(&path).at("create", &path)?;
@@ -238,9 +243,44 @@ impl Store {
         Ok(found)
     }
 
+    /// Removes all but the `keep` newest logs whose names start with `start`; a time follows in the name, so it tells their age.
+    pub fn prune_logs(&self, start: &str, keep: usize) -> Result<()> {
+        let folder = self.root.join("logs");
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(&folder).at("read", &folder)? {
+            names.insert(entry.at("read", &folder)?.file_name());
+        }
+        names.retain(|name| name.to_string_lossy().starts_with(start));
+        let old = names.len().saturating_sub(keep);
+        names.iter().take(old).try_for_each(|name| remove_if_there(&folder.join(name)))
+    }
+
     pub fn log_path(&self, name: &str) -> PathBuf {
         self.root.join("logs").join(name)
     }
+}
+
+/// Sees to it that `root` is a store, or may become one: a folder that holds other things is nobody's to sweep.
+fn mark(root: &Path) -> Result<()> {
+    let marker = root.join(MARKER);
+    if marker.is_file() {
+        return Ok(());
+    }
+    let mut names = BTreeSet::new();
+    if root.exists() {
+        for entry in fs::read_dir(root).at("read", root)? {
+            names.insert(entry.at("read", root)?.file_name());
+        }
+    }
+    let older = ["objects", "records", "locks"].iter().all(|name| names.contains(OsStr::new(name)));
+    // A file system of its own has this from the start.
+    names.remove(OsStr::new("lost+found"));
+    if !names.is_empty() && !older {
+        return Err(Error::usage(format!("{} is not a store of borg-compose, and it is not empty", root.display()))
+            .help("give a new or empty folder with --store or BORG_STORE"));
+    }
+    fs::create_dir_all(root).at("create", root)?;
+    fs::write(&marker, "A store of borg-compose. `borg-compose clean --all` empties it.\n").at("write", &marker)
 }
 
 /// Writes a file whole or not at all: beside its final place first, under a name that the next writer takes over, so that a

@@ -73,6 +73,11 @@ fn sweep(tmp: &Path) {
             Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
             Err(_) => true,
         };
+        // Only what this program names is its to remove.
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run-"));
+        if !ours {
+            continue;
+        }
         if abandoned && path != lock {
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         } else if abandoned {
@@ -93,11 +98,11 @@ mod tests {
         fs::create_dir(tmp.path().join("run-dead")).unwrap();
         fs::write(tmp.path().join("run-dead/part"), "x").unwrap();
         fs::write(tmp.path().join("run-dead.lock"), "").unwrap();
-        fs::write(tmp.path().join("stray"), "").unwrap();
+        fs::write(tmp.path().join("another's"), "").unwrap();
         let second = Session::open(tmp.path()).unwrap();
         assert!(alive.folder.is_dir() && second.folder.is_dir());
-        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 4);
+        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 5);
         drop((alive, second));
-        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 1);
     }
 }

@@ -68,13 +68,7 @@ pub fn build_root(setup: &Setup) -> Result<()> {
     }
     fs::create_dir_all(root.join("var/lib")).at("create", root)?;
     devices(root)?;
-    attach(
-        Some(Path::new("proc")),
-        &inside(root, "proc")?,
-        Some("proc"),
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
-        None,
-    )?;
+    proc(&root.join("proc"))?;
     tmpfs(&inside(root, "tmp")?, "mode=1777")?;
     tmpfs(&inside(root, "run")?, "mode=0755")?;
     bind(&setup.store, &inside(root, workshop::STORE)?, true)?;
@@ -176,9 +170,17 @@ pub fn detach(at: &Path) -> Result<()> {
         .map_err(|e| Error::internal(format!("cannot unmount {}", at.display())).because(&e))
 }
 
+/// Mounts /proc with what steers the host's kernel read-only: maintainer scripts run here.
 pub fn proc(at: &Path) -> Result<()> {
     fs::create_dir_all(at).at("create", at)?;
-    attach(Some(Path::new("proc")), at, Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)
+    attach(Some(Path::new("proc")), at, Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)?;
+    for name in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
+        let path = at.join(name);
+        if path.exists() {
+            bind(&path, &path, false)?;
+        }
+    }
+    Ok(())
 }
 
 fn attach(from: Option<&Path>, at: &Path, kind: Option<&str>, flags: MsFlags, options: Option<&str>) -> Result<()> {

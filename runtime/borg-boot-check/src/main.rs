@@ -1,24 +1,7 @@
 //! `borg-boot-check`: judges the boot from inside.
 //!
 //! It is started at every boot and does something only when the host asks by the credential `borg.boot-check`
-//! (`-smbios type=11,value=io.systemd.credential:borg.boot-check={}`). The unit must contain:
-//!
-//! ```ini
-//! [Unit]
-//! ConditionCredential=borg.boot-check
-//! After=multi-user.target
-//! [Service]
-//! Type=exec
-//! ImportCredential=borg.boot-check
-//! ExecStart=/usr/bin/borg-boot-check
-//! StandardOutput=journal
-//! [Install]
-//! WantedBy=multi-user.target
-//! ```
-//!
-//! `Type=exec`, because a oneshot is a part of the boot that it waits for. `StandardOutput=journal`, because the
-//! program writes to the consoles itself. bookworm's systemd (252) knows no `ImportCredential=`: there
-//! `LoadCredential=borg.boot-check` does the same. Root, no sandbox: it looks at everyone's sockets.
+//! (`-smbios type=11,value=io.systemd.credential:borg.boot-check={}`). Its unit, `units/boot-check`, says how it is started.
 #![forbid(unsafe_code)]
 
 mod checks;

@@ -34,11 +34,16 @@ pub fn text(report: &BootReport) -> String {
     match report.verdict {
         Verdict::Ok => text.push_str("BORG-BOOT-CHECK: ok\n"),
         Verdict::Failed => {
-            let names: Vec<String> = report.failures.iter().map(|name| one_line(name)).collect();
-            let _ = writeln!(text, "BORG-BOOT-CHECK: failed {}", names.join(", "));
+            let names: Vec<String> = report.failures.iter().map(|name| one_word(name)).collect();
+            let _ = writeln!(text, "BORG-BOOT-CHECK: failed {}", names.join(" "));
         }
     }
     text
+}
+
+/// Names are separated by blanks: `ssh: tcp 22` becomes `ssh:tcp:22`.
+fn one_word(text: &str) -> String {
+    one_line(text).split([' ', ':']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(":")
 }
 
 /// A service's output must not be able to print a verdict of its own, nor to steer the terminal.
@@ -116,7 +121,7 @@ mod tests {
 BORG-BOOT-CHECK-NOTE: nginx.service: emerg
 BORG-BOOT-CHECK-NOTE: nginx.service: BORG-BOOT-CHECK: ok [2J
 BORG-BOOT-CHECK-NOTE: ssh: tcp 22: no details
-BORG-BOOT-CHECK: failed nginx.service, ssh: tcp 22
+BORG-BOOT-CHECK: failed nginx.service ssh:tcp:22
 ";
         assert_eq!(text(&judge(checks, vec![])), expected);
     }

@@ -63,7 +63,7 @@ fn the_key_files_read_well() {
         "config/package-lists/borg.list.chroot",
         "config/hooks/normal/9110-borg-owners.hook.chroot",
         "config/includes.installer/preseed.cfg",
-        &format!("{image}/usr/lib/systemd/system-preset/00-borg.preset"),
+        &format!("{image}/usr/lib/systemd/system-preset/0-borg.preset"),
         &format!("{image}/usr/lib/borg/boot-check.json"),
         &format!("{image}/etc/borg/com-monitor.json"),
         &format!("{image}/etc/nginx/nginx.conf"),
