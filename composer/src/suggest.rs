@@ -15,9 +15,12 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     (best.0 >= 0.6).then_some(best.1)
 }
 
-/// `host` means `hostname`, `keymap` does not mean `key`.
+/// `host` means `hostname` and `pasword` means `password_hash`; `keymap` does not mean `key`.
 fn prefix_bonus(word: &str, candidate: &str) -> f64 {
-    if word.len() < 3 || !candidate.starts_with(word) {
+    let first = candidate.split_once('_').map(|(first, _)| first);
+    let begins = candidate.starts_with(word)
+        || first.is_some_and(|first| strsim::normalized_damerau_levenshtein(word, first) >= 0.8);
+    if word.len() < 3 || word.len() > candidate.len() || !begins {
         return 0.0;
     }
     let rest = u32::try_from(candidate.len() - word.len()).unwrap_or(u32::MAX);
@@ -46,5 +49,6 @@ mod tests {
         assert_eq!(closest("Packages", keys), Some("packages"));
         assert_eq!(closest("zzz", keys), None);
         assert_eq!(closest("password", ["password_hash_file", "password_hash"]), Some("password_hash"));
+        assert_eq!(closest("pasword", ["password_hash_file", "password_hash"]), Some("password_hash"));
     }
 }

@@ -119,6 +119,34 @@ fn the_smallest_profile_of_the_specification_works_unchanged() {
     assert_eq!(names, ["nginx", "mcp", "com-monitor"]);
 }
 
+/// The catalogue that the program brings says of its options what they name.
+#[test]
+fn services_get_files_and_folders_that_are_theirs() {
+    let rules = Rules::new(catalogue::load(&Assets::embedded()).unwrap()).unwrap();
+    let check = |services: &str, files: &str| {
+        profile::check("x.yaml", &format!("profile: x\nservices: [{services}]\nfiles: [{files}]\n"), &rules)
+    };
+    let tls = "nginx: {https_port: 443, certificate: /etc/ssl/a.pem, certificate_key: /etc/ssl/a.key}";
+    let (chain, key) = ("{path: /etc/ssl/a.pem, content: x}", "{path: /etc/ssl/a.key, content: x}");
+    let data = "{path: /srv/borg/x, content: x}, {path: /srv/www/index.html, content: x}";
+    assert!(check("nginx, mcp, com-monitor", data).is_ok());
+    assert!(check(tls, &format!("{chain}, {key}")).is_ok());
+    for (services, files) in [
+        (tls, chain),
+        (tls, key),
+        ("mcp: {root: /etc/shadow}", ""),
+        ("mcp: {root: /proc}", ""),
+        ("mcp: {root: /bin}", ""),
+        ("mcp", "{path: /srv/borg, content: x}"),
+        ("nginx: {root: /etc}", ""),
+        ("nginx: {root: /srv/x/y}", "{path: /srv/x, content: x}"),
+        ("com-monitor: {ports: [{device: /dev/ttyS0}]}", ""),
+    ] {
+        let error = check(services, files).unwrap_err();
+        assert_eq!(error.span_reports().len(), 1, "{services} {files}: {}", rendered(&error));
+    }
+}
+
 #[test]
 fn many_faults_take_no_long_time() {
     let rules = rules();

@@ -63,6 +63,26 @@ fn all_profiles_of_a_folder_are_checked_at_once() {
 }
 
 #[test]
+fn no_two_profiles_write_the_same_files() {
+    let (folder, bench) = bench();
+    let run = |args: &[&str]| Ran::new(&bench.command(args).current_dir(folder.path()).output().unwrap());
+    bench.profile("one", SMALL);
+    bench.profile("two", SMALL);
+    for verb in ["check", "build"] {
+        run(&[verb, "--all"]).exits(1).says("profiles/one.yaml and profiles/two.yaml have the same profile `small`");
+    }
+    bench.profile("one", "profile: one\nimage: {tag: shop}\n");
+    bench.profile("two", "profile: two\nimage: {tag: shop}\n");
+    run(&["check", "--all"]).exits(1).says("have the same tag `shop`");
+    bench.profile("two", "profile: two\n");
+    run(&["check", "--all"]).exits(0);
+    fs::write(folder.path().join("profiles/two.yml"), "profile: three\n").unwrap();
+    run(&["check", "--all"]).exits(1).says("profiles/two.yaml and profiles/two.yml would share profiles/two.lock");
+    fs::write(folder.path().join("profiles/one.lock"), "").unwrap();
+    run(&["check", "--profile", "profiles/one.lock"]).exits(1).says("is not named as a profile is").says("`.yaml`");
+}
+
+#[test]
 fn each_flag_has_a_variable_and_the_environment_is_held_to_the_same_rules() {
     let (_folder, bench) = bench();
     let path = small(&bench, SMALL);

@@ -1,5 +1,6 @@
 //! Reads the catalogue from the assets.
 
+use super::options::names_are_known;
 use super::types::{Catalogue, HealthRule, PortNumber, Service};
 use crate::assets::Assets;
 use crate::error::{Error, Result};
@@ -42,6 +43,10 @@ fn sound_options(service: &Service, path: &str) -> Result<()> {
             return Err(Error::input(format!("{path}: option `{option}` is not a JSON Schema"))
                 .help("write a type and a default: `{ type: integer, default: 80 }`"));
         }
+        if !names_are_known(schema) {
+            return Err(Error::input(format!("{path}: option `{option}` names something unknown"))
+                .help("write `names: file`, `names: folder` or `names: serial-port`"));
+        }
     }
     let of_health = service.health.iter().filter_map(|rule| match rule {
         HealthRule::Http { port, .. } | HealthRule::Tcp(port) => Some(port),
@@ -73,6 +78,10 @@ mod tests {
             ("summary: [", "the service units/x/service.yaml has a fault"),
             ("summary: a\nports: [{ port: p, reach: public }]", "units/x/service.yaml: a port names the option `p`"),
             ("summary: a\nsumary: b", "units/x/service.yaml does not describe a service"),
+            (
+                "summary: a\noptions: { p: { items: { names: fil } } }",
+                "units/x/service.yaml: option `p` names something unknown",
+            ),
             ("summary: a\noptions: { p: 80 }", "units/x/service.yaml: option `p` is not a JSON Schema"),
         ] {
             assert!(error(text).starts_with(message), "{text}: {}", error(text));

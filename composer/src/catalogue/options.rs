@@ -1,10 +1,71 @@
 //! A service's options with their defaults applied.
 
 use indexmap::IndexMap;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::types::{PortNumber, Service};
+use crate::profile::yaml::child;
 use crate::spec::types::Port;
+
+/// What the text of an option names in the image: the keyword `names` of its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Names {
+    /// A file that the profile's `files:` must bring.
+    File,
+    /// A folder for data; none of the system's own.
+    Folder,
+    /// A serial port; none that is a console of the kernel.
+    SerialPort,
+}
+
+/// A text that names something, and where it stands below the service's options: `/ports/0/device`.
+pub struct Named<'a> {
+    pub names: Names,
+    pub text: &'a str,
+    pub pointer: String,
+}
+
+/// Every text among the options whose schema says what it names.
+pub fn named<'a>(service: &Service, options: &'a IndexMap<String, Value>) -> Vec<Named<'a>> {
+    let mut found = Vec::new();
+    for (name, schema) in &service.options {
+        if let Some(value) = options.get(name) {
+            collect_named(value, schema, child("", name), &mut found);
+        }
+    }
+    found
+}
+
+fn collect_named<'a>(value: &'a Value, schema: &Value, pointer: String, found: &mut Vec<Named<'a>>) {
+    match value {
+        Value::String(text) => {
+            let names = schema.get("names").and_then(|names| Names::deserialize(names).ok());
+            found.extend(names.map(|names| Named { names, text, pointer }));
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                let schema = schema.get("items").unwrap_or(&Value::Null);
+                collect_named(item, schema, child(&pointer, &i.to_string()), found);
+            }
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                let schema = schema.get("properties").and_then(|schemas| schemas.get(key)).unwrap_or(&Value::Null);
+                collect_named(value, schema, child(&pointer, key), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether every `names` of an option's schema is one there is.
+pub fn names_are_known(schema: &Value) -> bool {
+    let own = schema.get("names").is_none_or(|names| Names::deserialize(names).is_ok());
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    own && schema.get("items").into_iter().chain(properties).all(names_are_known)
+}
 
 /// Every option of the service in the catalogue's order: the given value, or the schema's default, or null.
 pub fn decide(service: &Service, given: Option<&Map<String, Value>>) -> IndexMap<String, Value> {

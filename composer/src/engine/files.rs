@@ -13,10 +13,10 @@ const MAX_LINKS: usize = 40;
 /// The shadow group's number, fixed by base-passwd.
 const SHADOW: &str = "42";
 
-/// The whole files layer: the profile's files, its users' homes, and the account files with those users in them.
+/// The whole files layer: `files`, users' homes among them, and the account files with those users in them.
 pub fn compose(files: &Tree, facts: &Facts, users: &[UserSpec], epoch: u64) -> Result<Tree> {
     let accounts = accounts::merge(facts.accounts.clone(), users, epoch / 86_400)?;
-    let mut tree = accounts::homes(users);
+    let mut tree = Tree::default();
     for (name, text, before, mode, group) in [
         ("passwd", &accounts.passwd, &facts.accounts.passwd, 0o644, "root"),
         ("group", &accounts.group, &facts.accounts.group, 0o644, "root"),

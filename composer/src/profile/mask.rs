@@ -29,13 +29,37 @@ pub fn masked(text: &str, spans: Option<&SpanMap>) -> String {
     shown
 }
 
+/// A text of one line without the credentials of its addresses.
+pub fn without_credentials(text: &str) -> String {
+    let mut shown = text.to_owned();
+    for range in credentials(text) {
+        let stars = "*".repeat(range.len());
+        shown.replace_range(range, &stars);
+    }
+    shown
+}
+
 /// Words in a key that holds something secret.
 const SECRET: [&str; 7] = ["pass", "pwd", "pw", "secret", "token", "hash", "credential"];
+/// Words that are misspelt often enough.
+const MISSPELT: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "credential"];
+/// Keys that end in `key` and hold a name, or what everybody may see.
+const PUBLIC: [&str; 4] = ["key", "certificate_key", "public_key", "ssh_key"];
 
 fn is_secret_key(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    if key.ends_with("_file") || PUBLIC.contains(&key.as_str()) {
+        return false;
+    }
     let secret = SECRET.iter().any(|word| if word.len() < 3 { key == *word } else { key.contains(word) });
-    secret && !key.ends_with("_file")
+    secret || key.ends_with("key") || key.split('_').any(is_misspelt)
+}
+
+/// Whether a part of a key is one of the words with a slip of the finger or two.
+fn is_misspelt(part: &str) -> bool {
+    let near = |word: &str| strsim::damerau_levenshtein(part, word) <= word.len() / 4;
+    // Distance costs the product of both lengths, and no such word is that long.
+    part.len() <= 16 && MISSPELT.into_iter().any(near)
 }
 
 fn secret_values(spans: &SpanMap) -> Vec<Range<usize>> {
@@ -130,18 +154,38 @@ fn secret_value(line: &str) -> Option<usize> {
     Some(colon + 1 + rest.len() - rest.trim_start_matches([' ', '\t']).len())
 }
 
-/// The `user:password` of addresses.
+/// The `user:password` of addresses, and what they ask with: `?token=…`. Addresses may lack a part, or have one that is
+/// mistyped.
 fn credentials(text: &str) -> Vec<Range<usize>> {
-    text.match_indices("://")
-        .filter_map(|(at, mark)| {
-            let start = at + mark.len();
-            let rest = text.get(start..)?;
-            // A password may hold a `/`: everything up to the last `@` is taken for one.
-            let end = rest.find(|c: char| c.is_whitespace() || "\"'".contains(c)).unwrap_or(rest.len());
-            let at = rest.get(..end)?.rfind('@')?;
-            Some(start..start + at)
-        })
-        .collect()
+    let mut found = Vec::new();
+    let mut start = 0;
+    for word in text.split(|c: char| c.is_whitespace() || "\"'".contains(c)) {
+        let at = |range: Range<usize>| start + range.start..start + range.end;
+        found.extend(user_of(word).map(at));
+        found.extend(query_of(word).map(at));
+        // What splits may take more than one byte.
+        start +=
+            word.len() + text.get(start + word.len()..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    }
+    found
+}
+
+/// What stands before the `@` of an address, if that is more than a name.
+fn user_of(word: &str) -> Option<Range<usize>> {
+    // A password may hold a `/`: everything up to the last `@` is taken for one.
+    let end = word.rfind('@')?;
+    let (before, opening) = (word.get(..end)?, ['[', '{', '(', ',']);
+    let scheme =
+        before.find(":/").map(|at| at + 1 + before[at + 1..].len() - before[at + 1..].trim_start_matches('/').len());
+    let start =
+        scheme.or_else(|| before.contains(':').then(|| before.len() - before.trim_start_matches(opening).len()))?;
+    Some(start..end)
+}
+
+fn query_of(word: &str) -> Option<Range<usize>> {
+    let start = word.find(['?', '#'])? + 1;
+    let rest = word.get(start..)?.trim_end_matches([']', '}', ')', ',']);
+    (word.contains("://") || rest.contains('=')).then(|| start..start + rest.len())
 }
 
 #[cfg(test)]
@@ -172,6 +216,12 @@ mod tests {
             "- password hunter2\n",
             "pw: hunter2\n",
             "hash: hunter2\n",
+            "pasword: hunter2\n",
+            "  - {name: a, passwrod : hunter2}\n",
+            "db_sercet: hunter2\n",
+            "api-key: hunter2\n",
+            "mirrors: [\"http:/user:hunter2@h/\", user:hunter2@h, http://h/?token=hunter2, h/x?key=hunter2]\n",
+            "- http://h/#token=hunter2\n",
             "mirrors: [\"http://user:p/hunter2@h/d\"]\n",
             "ssh_keys: [\"-----BEGIN OPENSSH PRIVATE KEY-----\\nhunter2\"]\n",
             "k: |\n  -----BEGIN PRIVATE KEY-----\n  hunter2\n  -----END PRIVATE KEY-----\nname: ann\n",
@@ -180,6 +230,25 @@ mod tests {
             assert!(!shown.contains("nter2") && shown.len() == text.len(), "{shown}");
         }
         assert!(masked("k: |\n  -----BEGIN PRIVATE KEY-----\n  -----END\nname: ann\n", None).ends_with("name: ann\n"));
+    }
+
+    #[test]
+    fn what_is_no_secret_is_shown() {
+        let keys = "profile services suite hostname locale timezone keyboard layout network dns time packages users name \
+                    groups shell ssh_keys sudo files path content source mode owner kernel cmdline firmware mirrors \
+                    repositories uri components key certificate_key image tag label password_hash_file";
+        for key in keys.split_whitespace() {
+            assert!(!is_secret_key(key), "{key}");
+        }
+        for text in [
+            "path: /etc/systemd/system/getty@.service",
+            "ssh-ed25519 AAAA ann@desk",
+            "- sk-ssh-ed25519@openssh.com AAAA",
+            "device: /dev/ttyUSB?",
+            "mirrors: [http://h/debian] # why?",
+        ] {
+            assert_eq!(masked(text, None), text);
+        }
     }
 
     #[test]

@@ -58,25 +58,53 @@ fn unreadable(path: &Path, e: &std::io::Error) -> Error {
 
 /// The file that a profile's name or path means, seen from `cwd`.
 pub fn find(name_or_path: &str, cwd: &Path) -> Result<PathBuf> {
-    let is_path = name_or_path.contains('/')
-        || Path::new(name_or_path).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
-    if is_path {
+    if name_or_path.contains('/') || is_yaml(Path::new(name_or_path)) {
         let path = below(cwd, name_or_path);
-        let absent = fs::metadata(&path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        return if absent {
-            Err(missing(format!("there is no profile at {name_or_path}"), name_or_path, cwd))
-        } else {
-            Ok(path)
+        return match fs::metadata(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                Err(missing(format!("there is no profile at {name_or_path}"), name_or_path, cwd))
+            }
+            // A folder is told when it is read.
+            Ok(found) if !found.is_dir() && !is_yaml(&path) => Err(no_yaml(&path)),
+            _ => alone(path),
         };
     }
-    for extension in ["yaml", "yml"] {
+    for extension in EXTENSIONS {
         let path = below(cwd, &format!("profiles/{name_or_path}.{extension}"));
         if path.exists() {
-            return Ok(path);
+            return alone(path);
         }
     }
     let folder = below(cwd, "profiles");
     Err(missing(format!("there is no profile `{name_or_path}` in {}", folder.display()), name_or_path, cwd))
+}
+
+/// What a profile's file name ends in. The lock beside it ends in `.lock`.
+const EXTENSIONS: [&str; 2] = ["yaml", "yml"];
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|found| EXTENSIONS.iter().any(|extension| found == *extension))
+}
+
+fn no_yaml(path: &Path) -> Error {
+    let error = Error::input(format!("{} is not named as a profile is", path.display()));
+    if path.extension().is_some_and(|extension| extension == "lock") {
+        return error.help("this is a lock: name the profile beside it, which ends in `.yaml` or `.yml`");
+    }
+    error.help("give its name the ending `.yaml` or `.yml`: the lock goes beside it, with the ending `.lock`")
+}
+
+/// Two profiles that differ in the ending only would share one lock.
+fn alone(path: PathBuf) -> Result<PathBuf> {
+    let other = EXTENSIONS.iter().map(|extension| path.with_extension(extension)).find(|other| *other != path);
+    match other.filter(|other| is_yaml(&path) && other.exists()) {
+        Some(other) => {
+            let lock = path.with_extension("lock");
+            let message = format!("{} and {} would share {}", path.display(), other.display(), lock.display());
+            Err(Error::input(message).help("rename or remove one of the two"))
+        }
+        None => Ok(path),
+    }
 }
 
 /// The path seen from `cwd`, short where `cwd` is the current folder.
@@ -100,10 +128,8 @@ fn missing(message: String, wanted: &str, cwd: &Path) -> Error {
 /// The names of the profiles in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let name = |path: PathBuf| {
-        let yaml = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
-        yaml.then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?
-    };
+    let name =
+        |path: PathBuf| is_yaml(&path).then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?;
     let mut names: Vec<String> = entries.filter_map(|entry| name(entry.ok()?.path())).collect();
     names.sort();
     names.dedup();
@@ -131,6 +157,21 @@ mod tests {
         let error = find("edge-iott", folder.path()).unwrap_err();
         assert_eq!(error.help_text(), Some("did you mean `edge-iot`? the profiles there are: edge-iot"));
         assert!(find("other/edge.yaml", folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_profile_and_its_lock_are_two_files() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join("profiles").join(name);
+        fs::write(at("edge-iot.lock"), "").unwrap();
+        let error = find("profiles/edge-iot.lock", folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("edge-iot.lock is not named as a profile is"), "{error}");
+        assert!(error.help_text().unwrap().contains("`.yaml` or `.yml`"));
+        fs::write(at("edge-iot.yml"), "profile: edge-iot\n").unwrap();
+        for name in ["edge-iot", "profiles/edge-iot.yaml", "profiles/edge-iot.yml"] {
+            let error = find(name, folder.path()).unwrap_err().to_string();
+            assert!(["edge-iot.yaml", "edge-iot.yml", "edge-iot.lock"].iter().all(|n| error.contains(n)), "{error}");
+        }
     }
 
     #[test]

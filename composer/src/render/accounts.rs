@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::lock::types::Ids;
-use crate::spec::types::{Password, UserSpec};
+use crate::spec::types::{FileSpec, Password, UserSpec};
 use crate::tree::{Node, Tree};
 
 /// The text of the four account files.
@@ -57,13 +57,17 @@ pub fn merge(existing: Accounts, users: &[UserSpec], epoch_days: u64) -> Result<
     Ok(accounts)
 }
 
-/// The home folders with their `authorized_keys`, for the files layer.
-pub fn homes(users: &[UserSpec]) -> Tree {
+/// The home folders with their `authorized_keys`, and the folders in them that the profile's files need.
+pub fn homes(users: &[UserSpec], files: &[FileSpec]) -> Tree {
     let mut tree = Tree::default();
     for user in users {
         let home = format!("home/{}", user.name);
         let owned = |node: Node, mode: u32| node.mode(mode).owned(&user.name, &user.name);
         tree.insert(home.clone(), owned(Node::folder(), 0o700));
+        for folder in files.iter().flat_map(|file| folders_in(&home, &file.path)) {
+            let mode = if folder.ends_with("/.ssh") { 0o700 } else { 0o755 };
+            tree.insert(folder, owned(Node::folder(), mode));
+        }
         if !user.ssh_keys.is_empty() {
             let keys: String = user.ssh_keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
             tree.insert(format!("{home}/.ssh"), owned(Node::folder(), 0o700));
@@ -71,6 +75,13 @@ pub fn homes(users: &[UserSpec]) -> Tree {
         }
     }
     tree
+}
+
+/// The folders between a home and a file in it.
+fn folders_in<'a>(home: &str, file: &'a str) -> impl Iterator<Item = &'a str> {
+    let path = file.trim_start_matches('/');
+    let start = path.strip_prefix(home).filter(|rest| rest.starts_with('/')).map_or(path.len(), |_| home.len() + 1);
+    path.match_indices('/').filter(move |(at, _)| *at > start).filter_map(|(at, _)| path.get(..at))
 }
 
 /// What goes into the password field: a hash, or `*`, which no password matches.
@@ -175,6 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::render::testing::test_file;
 
     fn base() -> Accounts {
         Accounts {
@@ -225,13 +237,18 @@ mod tests {
 
     #[test]
     fn homes_belong_to_their_users() {
-        let tree = homes(&[user("alice", 1000, &[], Password::Locked)]);
+        let files =
+            ["/home/alice/.config/app/x", "/home/alice/.ssh/config", "/home/alice/y", "/home/al/z/z", "/srv/x/x"];
+        let files = files.map(|path| test_file(path, ""));
+        let tree = homes(&[user("alice", 1000, &[], Password::Locked)], &files);
         let listing: Vec<String> =
             tree.iter().map(|(path, n)| format!("{path} {:o} {}:{}", n.mode, n.owner, n.group)).collect();
         assert_eq!(
             listing,
             [
                 "home/alice 700 alice:alice",
+                "home/alice/.config 755 alice:alice",
+                "home/alice/.config/app 755 alice:alice",
                 "home/alice/.ssh 700 alice:alice",
                 "home/alice/.ssh/authorized_keys 600 alice:alice",
             ]

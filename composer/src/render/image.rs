@@ -25,7 +25,7 @@ pub fn files(spec: &ImageSpec, assets: &Assets, templates: &Templates) -> Result
     add_links(&mut tree, spec);
     add_device(&mut tree, spec)?;
     add_keys(&mut tree, spec)?;
-    for (path, node) in accounts::homes(&spec.users).iter() {
+    for (path, node) in accounts::homes(&spec.users, &spec.files).iter() {
         tree.insert(format!("{INCLUDES}/{path}"), node.clone());
     }
     for file in &spec.files {

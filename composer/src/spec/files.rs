@@ -71,6 +71,7 @@ fn one_file(file: &Node<'_>, folder: &Path, faults: &mut Faults<'_>) -> Option<F
     };
     let (_, path) = file.text("path")?;
     let mode = file.text("mode").map_or("0644", |(_, mode)| mode);
+    private_key(file, &bytes, mode, faults);
     let owner = file.text("owner").map_or("root", |(_, owner)| owner);
     let group = file.text("group").map_or(owner, |(_, group)| group);
     Some(FileSpec {
@@ -81,6 +82,23 @@ fn one_file(file: &Node<'_>, folder: &Path, faults: &mut Faults<'_>) -> Option<F
         owner: owner.to_owned(),
         group: group.to_owned(),
     })
+}
+
+/// A private key that everybody on the device can read is none.
+fn private_key(file: &Node<'_>, bytes: &[u8], mode: &str, faults: &mut Faults<'_>) {
+    let Some((path_node, path)) = file.text("path") else { return };
+    let open = u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o004 != 0);
+    if open && is_private_key(bytes) {
+        let node = file.get("mode").unwrap_or(path_node);
+        let message = format!("`{}` holds a private key, and with mode {mode} everybody could read it", brief(path));
+        faults.at(&node, message, "too open", "write `mode: \"0600\"`");
+    }
+}
+
+/// PEM (RFC 7468) and OpenPGP armour alike.
+fn is_private_key(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    lines.any(|line| line.starts_with(b"-----BEGIN ") && line.windows(11).any(|part| part == b"PRIVATE KEY"))
 }
 
 /// Reads a file inside the profile's folder, or reports at the node why not.

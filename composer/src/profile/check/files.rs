@@ -56,8 +56,8 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
     }
 }
 
-/// Why a path cannot be a target, and the way out.
-fn target_fault(path: &str) -> Option<(&'static str, String)> {
+/// Why a text is no path of the image, and the way out.
+pub fn form_fault(path: &str) -> Option<(&'static str, String)> {
     let help = |text: &str| text.to_owned();
     if path.is_empty() {
         return Some(("it is empty", help("write one such as `/etc/motd`")));
@@ -78,6 +78,15 @@ fn target_fault(path: &str) -> Option<(&'static str, String)> {
     if path.len() > 4000 || steps().any(|step| step.len() > 255) {
         return Some(("it is too long", help("a name has at most 255 bytes, a path at most 4000")));
     }
+    None
+}
+
+/// Why a path cannot be a target, and the way out.
+fn target_fault(path: &str) -> Option<(&'static str, String)> {
+    if let Some(fault) = form_fault(path) {
+        return Some(fault);
+    }
+    let help = |text: &str| text.to_owned();
     let below = |folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     if HIDDEN.iter().any(|hidden| below(hidden)) {
         return Some((

@@ -67,15 +67,47 @@ fn refusal(parameter: &str) -> Option<&'static str> {
         | "rd.systemd.mask" => "it changes which units start; services belong in the profile",
         "systemd.run" | "systemd.run_success_action" | "systemd.run_failure_action" => "it runs a program as root",
         "systemd.setenv" | "rd.systemd.setenv" => "it can open a shell without a password (SYSTEMD_SULOGIN_FORCE)",
+        "systemd.confirm_spawn" => "it waits for an answer on the console before each unit",
+        "systemd.import_credentials" => "a user's `password_hash_file` is handed over as a credential",
+        "systemd.hostname" => "the machine's name is `hostname:` of the profile",
+        "systemd.machine_id" if parameter.split('=').nth(1) != Some("firmware") => "each device makes its own at boot",
         "systemd.set_credential" | "systemd.set_credential_binary" => {
             "every user can read it in /proc/cmdline; use `password_hash_file`"
         }
-        "boot" | "module" | "root" | "live_media" | "live_media_path" | "fetch" | "httpfs" | "nfsroot" | "netboot"
-        | "findiso" | "fromiso" | "isofrom" | "bootfrom" | "ftpfs" | "iscsi" | "nfsoverlay" | "nfsopts" | "nfscow"
-        | "union" | "skipunion" | "plainroot" | "exposedroot" | "live_media_offset" => {
-            "the boot menu decides where the system comes from"
-        }
+        "ignore_uuid" => "another Debian medium in the machine could be taken for this one",
+        "toram" if parameter.contains('=') => "it copies one layer of three; `toram` alone copies the system",
+        "boot"
+        | "module"
+        | "root"
+        | "live_media"
+        | "live_media_path"
+        | "fetch"
+        | "httpfs"
+        | "nfsroot"
+        | "netboot"
+        | "findiso"
+        | "fromiso"
+        | "isofrom"
+        | "bootfrom"
+        | "ftpfs"
+        | "iscsi"
+        | "nfsoverlay"
+        | "nfsopts"
+        | "nfscow"
+        | "union"
+        | "skipunion"
+        | "plainroot"
+        | "exposedroot"
+        | "live_media_offset"
+        | "initrd"
+        | "noinitrd"
+        | "dm_verity_root_hash"
+        | "roothash"
+        | "systemd.volatile" => "the boot menu decides where the system comes from",
         "todisk" => "it overwrites a disk of the machine",
+        "persistence_remove" | "live_boot.persistence_remove" => "it deletes what the machine keeps, at every boot",
+        "verify_checksums" | "live_boot.verify_checksums" => "it reboots the machine when the medium is sound",
+        "swap" | "live_boot.swap" => "it writes to disks of the machine",
         "hooks" | "preseed" | "url" => "it runs or reads what comes from elsewhere",
         _ if name == "config" || name == "components" || name.starts_with("live_config") => {
             "live-config makes a user with a known password"
@@ -109,6 +141,12 @@ mod tests {
             "single",
             "iscsi=x",
             "todisk=/dev/sda",
+            "ignore_uuid",
+            "toram=2-base.squashfs",
+            "live-media-path=/x",
+            "persistence-remove",
+            "verify-checksums=sha256",
+            "systemd.machine_id=0123456789abcdef0123456789abcdef",
         ] {
             assert!(fault(bad).is_some(), "{bad}");
         }
@@ -118,6 +156,8 @@ mod tests {
             "mitigations=auto,nosmt",
             "memmap=64M$0x1000000",
             "toram",
+            "persistence-encryption=none",
+            "systemd.machine_id=firmware",
             "panic_on_oops=1",
         ] {
             assert_eq!(fault(good), None, "{good}");

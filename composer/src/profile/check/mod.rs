@@ -10,9 +10,11 @@ mod known;
 mod network;
 pub(crate) mod node;
 mod packages;
+mod places;
 mod repositories;
 mod schema_faults;
 mod services;
+mod shells;
 mod ssh_key;
 mod strings;
 mod system;
@@ -124,6 +126,7 @@ fn meaning(document: &Document, catalogue: &Catalogue) -> Vec<Fault> {
     packages::check(&profile, &services, &mut faults);
     users::check(&profile, &services, &mut faults);
     files::check(&profile, &mut faults);
+    places::check(&profile, &services, &mut faults);
     kernel::check(&profile, &mut faults);
     repositories::check(&profile, &mut faults);
     faults.into_list()

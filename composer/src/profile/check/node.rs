@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::profile::fault::Fault;
+use crate::profile::mask;
 use crate::profile::yaml::{SpanMap, child};
 
 /// A value and where it stands.
@@ -99,8 +100,9 @@ impl<'s> Faults<'s> {
     }
 }
 
-/// Text from a profile, made fit for a message: short, and without control characters.
+/// Text from a profile, made fit for a message: short, and without control characters or credentials.
 pub fn brief(text: &str) -> String {
+    let text = mask::without_credentials(text);
     let clean: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     let clean = clean.replace("\\'", "'").replace("\\\"", "\"");
     if text.chars().count() > 60 { format!("{clean}…") } else { clean }

@@ -8,7 +8,7 @@ const OWN: [&str; 4] = ["debian", "updates", "security", "runtime"];
 
 pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
     let mirrors = profile.texts("mirrors");
-    faults.duplicates("the mirror", mirrors.iter().map(|(node, uri)| (node, without_credentials(uri))));
+    faults.duplicates("the mirror", mirrors.iter().map(|(node, uri)| (node, uri.trim_end_matches('/'))));
     for (node, address) in &mirrors {
         uri(node, address, faults);
     }
@@ -35,13 +35,6 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
             files::inside(&node, key, faults);
         }
         suite(repository, faults);
-    }
-}
-
-fn without_credentials(uri: &str) -> String {
-    match (uri.find("://"), uri.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &uri[..scheme], &uri[at..]),
-        _ => uri.trim_end_matches('/').to_owned(),
     }
 }
 

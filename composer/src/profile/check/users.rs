@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::node::{Faults, Node, brief};
 use super::services::Used;
-use super::{crypt, files, ssh_key};
+use super::{crypt, files, shells, ssh_key};
 use crate::profile::fault::Fault;
+use crate::suggest;
 
 /// Users and groups of base-passwd and of the packages in every image; a person of that name would take them over.
 const RESERVED: [&str; 49] = [
@@ -78,12 +79,13 @@ pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>)
         }
     }
     let has_ssh = services.iter().any(|used| used.service.name == "ssh");
+    let known = Known::new(profile, &names, services);
     for user in &users {
         password(user, faults);
         keys(user, has_ssh, faults);
-        groups(user, faults);
+        groups(user, &known, faults);
         sudo(user, faults);
-        shell(user, profile, faults);
+        shells::check(user, profile, services, faults);
     }
 }
 
@@ -93,33 +95,6 @@ fn sudo(user: &Node<'_>, faults: &mut Faults<'_>) {
     if user.get("password_hash").is_none() && user.get("password_hash_file").is_none() {
         let help = "add `password_hash` or `password_hash_file`; keys alone still log in without it";
         faults.at(&node, "`sudo: true` for a user without a password", "asks for a password that nobody has", help);
-    }
-}
-
-/// Shells that every image has.
-const SHELLS: [&str; 10] = [
-    "/bin/bash",
-    "/bin/dash",
-    "/bin/false",
-    "/bin/sh",
-    "/usr/bin/bash",
-    "/usr/bin/dash",
-    "/usr/bin/false",
-    "/usr/bin/sh",
-    "/usr/sbin/nologin",
-    "/bin/rbash",
-];
-
-/// A shell that is not there keeps its user out: sshd and login refuse.
-fn shell(user: &Node<'_>, profile: &Node<'_>, faults: &mut Faults<'_>) {
-    let Some((node, shell)) = user.text("shell").filter(|(_, shell)| !SHELLS.contains(shell)) else { return };
-    let name = shell.rsplit('/').next().unwrap_or_default();
-    let from_package = profile.texts("packages").iter().any(|(_, package)| *package == name);
-    let from_file = profile.list("files").iter().any(|file| file.text("path").is_some_and(|(_, path)| path == shell));
-    if !from_package && !from_file {
-        let message = format!("nothing of the profile brings the shell `{}`", brief(shell));
-        let help = format!("add `- {}` to `packages:`, or the file to `files:`", brief(name));
-        faults.at(&node, message, "keeps the user out", &help);
     }
 }
 
@@ -169,7 +144,38 @@ fn keys(user: &Node<'_>, has_ssh: bool, faults: &mut Faults<'_>) {
     }
 }
 
-fn groups(user: &Node<'_>, faults: &mut Faults<'_>) {
+/// Packages of services that make no groups but reserved ones.
+const QUIET: [&str; 4] = ["nginx", "openssh-server", "systemd-resolved", "systemd-timesyncd"];
+
+/// The groups that the image can have.
+struct Known<'a> {
+    people: Vec<&'a str>,
+    /// Some package may make more.
+    open: bool,
+}
+
+impl<'a> Known<'a> {
+    fn new(profile: &Node<'a>, names: &[(Node<'a>, &'a str)], services: &[Used<'_>]) -> Self {
+        let quiet = |package: &String| QUIET.contains(&package.as_str());
+        let open = !profile.list("packages").is_empty()
+            || services.iter().any(|used| !used.service.packages.iter().all(quiet));
+        Known { people: names.iter().map(|(_, name)| *name).collect(), open }
+    }
+
+    /// What to do about a group that nothing makes.
+    fn missing(&self, group: &str) -> Option<String> {
+        if self.open || self.people.contains(&group) || is_reserved(group) || group.starts_with('_') {
+            return None;
+        }
+        let close = suggest::closest(group, RESERVED.into_iter().chain(self.people.iter().copied()));
+        Some(close.map_or_else(
+            || "add the package that makes it to `packages:`, or remove the group".to_owned(),
+            |close| format!("did you mean `{close}`?"),
+        ))
+    }
+}
+
+fn groups(user: &Node<'_>, known: &Known<'_>, faults: &mut Faults<'_>) {
     let groups = user.texts("groups");
     faults.duplicates("the group", groups.iter().map(|(node, name)| (node, *name)));
     for (node, name) in &groups {
@@ -179,6 +185,8 @@ fn groups(user: &Node<'_>, faults: &mut Faults<'_>) {
         } else if matches!(*name, "root" | "shadow" | "disk" | "kmem" | "docker" | "lxd" | "incus-admin") {
             let message = format!("who is in the group `{name}` can do what root can");
             faults.at(node, message, "this group", "give `sudo: true` to somebody who may become root");
+        } else if let Some(help) = known.missing(name) {
+            faults.at(node, format!("nothing of the profile makes the group `{name}`"), "this group", &help);
         }
     }
     if let Some(sudo) = user.get("sudo")
