@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::archive::Sources;
 use crate::cli::args::{Boot, Global};
 use crate::cli::build::{checked_tag, default_tag};
-use crate::cli::lock;
 use crate::cli::project::{Project, open_store};
 use crate::cli::workbench::{Supply, Workbench};
 use crate::error::{IoContext, Result};
@@ -22,7 +20,7 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let _using = store.lock_shared("in-use")?;
     let locked = crate::lock::file::read(&project.lock_path())?.ok_or_else(|| not_built(&project, "it has no lock"))?;
     let iso = iso(args, &project, locked.epoch)?;
-    let sources = Sources::of_host(&lock::mirrors(&project));
+    let sources = project.sources(global)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: false };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
     let options = boot::Options {

@@ -16,15 +16,18 @@ mod project;
 mod render;
 mod report;
 mod schema;
+mod vendor;
 mod verify;
 mod workbench;
 pub mod worker;
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::error::Result;
+use crate::error::{IoContext, Result};
 use crate::{interrupt, workshop};
 use args::{Cli, Verb};
 
@@ -60,9 +63,15 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Lock(args) => lock::run(&args, global),
         Verb::Build(args) => build::run(&args, global),
         Verb::Verify(args) => verify::run(&args, global),
+        Verb::Vendor(args) => vendor::run(&args, global),
         Verb::Boot(args) => boot::run(&args, global),
         Verb::Doctor => doctor::run(global),
         Verb::Clean(args) => clean::run(&args, global),
         Verb::Docs(args) => docs::run(&args),
     }
+}
+
+/// Says on stdout, for scripts, where the thing is that was asked for.
+fn answer(made: &Path) -> Result<()> {
+    writeln!(std::io::stdout().lock(), "{}", made.display()).at("write", Path::new("stdout"))
 }

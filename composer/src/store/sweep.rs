@@ -52,7 +52,7 @@ pub struct Item {
 
 /// Records that belong to layers, and those that speak of packages and indices.
 const LAYER_RECORDS: [&str; 3] = ["layers", "media", "stamps"];
-const PACKAGE_RECORDS: [&str; 4] = ["debs", "index", "runtime", "runtime-sources"];
+const PACKAGE_RECORDS: [&str; 5] = ["debs", "index", "runtime", "runtime-sources", "state"];
 const NOTES: [&str; 2] = ["latest", USED];
 
 impl Store {
