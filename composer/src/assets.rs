@@ -79,6 +79,10 @@ impl Assets {
         self.0.get(path).map(Vec::as_slice)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+    }
+
     /// Assets whose path starts with `prefix`, in bytewise order.
     pub fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.0

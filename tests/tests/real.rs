@@ -10,6 +10,8 @@ mod faults;
 mod mirror;
 #[path = "real/sturdy.rs"]
 mod sturdy;
+#[path = "real/vendor.rs"]
+mod vendor;
 #[path = "real/verify.rs"]
 mod verify;
 

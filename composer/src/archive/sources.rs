@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::host::Host;
 use super::net::{Client, Limits, Net};
+use super::vendor::Vendor;
 use crate::spec::types::{ArchiveKind, ArchiveSpec};
 
 static OFFICIAL: &str = include_str!("../../data/mirrors.txt");
@@ -16,6 +17,10 @@ pub struct Sources {
     debian: Vec<String>,
     security: Vec<String>,
     pub net: Net,
+    /// Asked before all mirrors.
+    pub(super) vendor: Option<Vendor>,
+    /// The address of a snapshot server, asked after all mirrors.
+    snapshot: Option<String>,
 }
 
 impl Sources {
@@ -51,6 +56,17 @@ impl Sources {
             }
         }
         sources
+    }
+
+    /// The same with a vendor archive before the mirrors and the address of a snapshot server after them.
+    #[must_use]
+    pub fn with(self, vendor: Option<Vendor>, snapshot: Option<String>) -> Self {
+        Sources { vendor, snapshot, ..self }
+    }
+
+    /// The snapshot server, if it has what `archive` once had: it keeps Debian's own archives and no others.
+    pub fn snapshot(&self, archive: &ArchiveSpec) -> Option<&String> {
+        self.snapshot.as_ref().filter(|_| !matches!(archive.kind, ArchiveKind::Extra { .. }))
     }
 
     /// The mirrors that serve `archive`.

@@ -54,6 +54,18 @@ pub struct Global {
     /// A folder with the runtime's .deb files, for use outside a checkout.
     #[arg(long, global = true, env = "BORG_RUNTIME", value_name = "DIR")]
     pub runtime: Option<PathBuf>,
+    /// A vendor archive, or the folder that it was unpacked into: packages are looked up there before mirrors are asked.
+    #[arg(long, global = true, env = "BORG_VENDOR", value_name = "FILE|DIR")]
+    pub vendor: Option<PathBuf>,
+    /// The snapshot server that is asked for Debian's packages that have left the mirrors; empty for none.
+    #[arg(
+        long,
+        global = true,
+        env = "BORG_SNAPSHOT",
+        value_name = "URL",
+        default_value = "https://snapshot.debian.org"
+    )]
+    pub snapshot: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,6 +90,8 @@ pub enum Verb {
     Build(Build),
     /// Build from the lock again, under other circumstances, and compare.
     Verify(Verify),
+    /// Write one archive from which another machine builds the same image without a network.
+    Vendor(Vendor),
     /// Boot the ISO in QEMU, with its serial console on the terminal, or judge its boot.
     Boot(Boot),
     /// Say what this host or container lacks.
@@ -193,6 +207,18 @@ pub enum Scratch {
 pub struct Verify {
     #[command(flatten)]
     pub profiles: Profiles,
+    /// Touch no network.
+    #[arg(long, env = "BORG_OFFLINE")]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Vendor {
+    #[command(flatten)]
+    pub profile: ProfileArg,
+    /// The archive to write; `out/<profile>.vendor.tar` by default.
+    #[arg(long, env = "BORG_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Touch no network.
     #[arg(long, env = "BORG_OFFLINE")]
     pub offline: bool,

@@ -4,10 +4,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::archive::Sources;
 use crate::cli::args::{Boot, Global};
 use crate::cli::build::{checked_tag, default_tag};
-use crate::cli::lock;
 use crate::cli::project::{Project, open_store};
 use crate::cli::workbench::{Supply, Workbench};
 use crate::error::{IoContext, Result};
@@ -28,7 +26,7 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     if args.check {
         is_of_this_profile(&iso, &project)?;
     }
-    let sources = Sources::of_host(&lock::mirrors(&project));
+    let sources = project.sources(global)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: false };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
     let options = boot::Options {

@@ -1,6 +1,5 @@
 //! `build`: from the profile to the ISO, one verb a line.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,7 +11,7 @@ use crate::cli::project::{Project, open_store, utf8};
 use crate::cli::render::with_runtime;
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
-use crate::cli::{boot, live_build, many, space};
+use crate::cli::{answer, boot, live_build, many, space};
 use crate::engine::live_build::LiveBuilt;
 use crate::engine::ready::{self, Shelf};
 use crate::engine::system::{Plan, System};
@@ -43,14 +42,14 @@ fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let _using = store.lock_shared("in-use")?;
     // A second build of the same profile waits here, and then reuses what the first one made.
     let _mine = project.alone(&store)?;
-    let sources = Sources::of_host(&lock::mirrors(&project));
+    let sources = project.sources(global)?;
     let strictness = if args.locked { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
     let tag = tag(args, &project, &lock)?;
     let build = Run { args, project: &project, store: &store, lock: &lock, sources: &sources };
     let log = Log::new(&format!("build-{}", project.spec().profile), &store)?;
     let iso = build.make(&tag, &log).map_err(|e| keep_log(e, &log))?;
-    writeln!(std::io::stdout().lock(), "{}", iso.display()).at("write", Path::new("stdout"))
+    answer(&iso)
 }
 
 /// Refuses a place that cannot take the ISO before there is one.

@@ -8,11 +8,10 @@ use crate::cli::project::{self, overrides};
 use crate::error::Result;
 use crate::parallel;
 use crate::profile::source;
-use crate::spec::Reader;
 
 pub fn run(args: &Check, global: &Global) -> Result<()> {
     let profiles = many::profiles(&args.profiles)?;
-    let reader = Reader::new(&project::assets()?)?;
+    let reader = project::reader(&project::assets()?, global)?;
     let check = |profile: &ProfileArg| {
         let path = source::find(&profile.profile, Path::new("."))?;
         reader.load(&path, &overrides(&profile.overrides)).map(drop)

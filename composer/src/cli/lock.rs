@@ -23,15 +23,20 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
         Some(names) if names.is_empty() => Update::All,
         Some(names) => Update::Only(names.clone()),
     };
-    let sources = Sources::of_host(&mirrors(&project));
-    let prior = lock::file::read(&project.lock_path())?;
+    let sources = project.sources(global)?;
+    let prior = prior(&project, &sources, &store)?;
     let debs = runtime_debs(&project, prior.as_ref(), global, &store)?;
     let lock = pin(&project, prior.as_ref(), &update, &debs, &sources, &store)?;
     save(&project, prior.as_ref(), &lock)
 }
 
-pub fn mirrors(project: &Project) -> Vec<String> {
-    project.loaded.profile.mirrors.iter().map(|m| m.0.clone()).collect()
+/// The lock that there is. A vendor archive gives the runtime's packages that it names, which no mirror has.
+fn prior(project: &Project, sources: &Sources, store: &Store) -> Result<Option<Lock>> {
+    let prior = lock::file::read(&project.lock_path())?;
+    if let Some(lock) = &prior {
+        archive::supply(&of_runtime(lock), sources, store, &project.progress)?;
+    }
+    Ok(prior)
 }
 
 /// How strictly a verb takes the lock.
@@ -53,7 +58,7 @@ pub fn obtain(
     global: &Global,
 ) -> Result<Lock> {
     let path = project.lock_path();
-    let prior = lock::file::read(&path)?;
+    let prior = prior(project, sources, store)?;
     let stale = match &prior {
         None => Some(vec![format!("{} does not exist", path.display())]),
         Some(lock) => lock::stale(lock, project.spec()),

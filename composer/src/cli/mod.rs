@@ -17,15 +17,18 @@ mod render;
 mod report;
 mod schema;
 mod space;
+mod vendor;
 mod verify;
 mod workbench;
 pub mod worker;
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
-use crate::error::Result;
+use crate::error::{IoContext, Result};
 use crate::{interrupt, workshop};
 use args::{Cli, Verb};
 
@@ -62,9 +65,15 @@ fn dispatch(cli: Cli) -> Result<()> {
         Verb::Lock(args) => lock::run(&args, global),
         Verb::Build(args) => build::run(&args, global),
         Verb::Verify(args) => verify::run(&args, global),
+        Verb::Vendor(args) => vendor::run(&args, global),
         Verb::Boot(args) => boot::run(&args, global),
         Verb::Doctor => doctor::run(global),
         Verb::Clean(args) => clean::run(&args, global),
         Verb::Docs(args) => docs::run(&args),
     }
+}
+
+/// Says on stdout, for scripts, where the thing is that was asked for.
+fn answer(made: &Path) -> Result<()> {
+    writeln!(std::io::stdout().lock(), "{}", made.display()).at("write", Path::new("stdout"))
 }

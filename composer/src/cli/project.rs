@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::archive::{Sources, Vendor};
 use crate::assets::Assets;
 use crate::cli::args::{Global, LogFormat, OverrideArgs, ProfileArg};
 use crate::error::Result;
 use crate::profile::source;
 use crate::progress::Progress;
+use crate::spec::files::Secrets;
 use crate::spec::{ImageSpec, Loaded, Overrides, Reader};
 use crate::store::{Guard, Store};
 
@@ -45,6 +47,12 @@ pub fn assets() -> Result<Assets> {
     Assets::load(Path::new("."))
 }
 
+/// The reader of profiles; those of a vendor archive come without the files that hold password hashes.
+pub fn reader(assets: &Assets, global: &Global) -> Result<Reader> {
+    let secrets = if global.vendor.is_some() { Secrets::Elsewhere } else { Secrets::Here };
+    Ok(Reader::new(assets)?.secrets(secrets))
+}
+
 /// What the command line or the environment puts over a profile; an empty model counts as none given.
 pub fn overrides(args: &OverrideArgs) -> Overrides {
     let offline_model = args.offline_model.clone().filter(|model| !model.is_empty());
@@ -64,7 +72,7 @@ impl Project {
     pub fn open(args: &ProfileArg, global: &Global) -> Result<Self> {
         let path = source::find(&args.profile, Path::new("."))?;
         let assets = assets()?;
-        let loaded = Reader::new(&assets)?.load(&path, &overrides(&args.overrides))?;
+        let loaded = reader(&assets, global)?.load(&path, &overrides(&args.overrides))?;
         Ok(Project { path, loaded, assets, progress: progress(global) })
     }
 
@@ -75,6 +83,14 @@ impl Project {
     /// Waits until no other run builds or locks this profile, and keeps others waiting.
     pub fn alone(&self, store: &Store) -> Result<Guard> {
         store.lock(&format!("build-{}", self.spec().profile))
+    }
+
+    /// Where packages come from: the vendor archive, the profile's mirrors, the host's and Debian's, the snapshot server.
+    pub fn sources(&self, global: &Global) -> Result<Sources> {
+        let mirrors: Vec<String> = self.loaded.profile.mirrors.iter().map(|m| m.0.clone()).collect();
+        let vendor = global.vendor.as_deref().map(Vendor::open).transpose()?;
+        let snapshot = Some(global.snapshot.clone()).filter(|server| !server.is_empty());
+        Ok(Sources::of_host(&mirrors).with(vendor, snapshot))
     }
 
     /// The lock lies beside the profile.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::Error;
-use crate::archive::{self, Sources};
+use crate::archive;
 use crate::cli::args::{Global, Render};
 use crate::cli::lock::{self, Strictness};
 use crate::cli::project::{Project, open_store};
@@ -20,7 +20,7 @@ pub fn run(args: &Render, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     let _mine = project.alone(&store)?;
-    let sources = Sources::of_host(&lock::mirrors(&project));
+    let sources = project.sources(global)?;
     let strictness = if args.offline { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
     let runtime: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).collect();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_types, reason = "starts this program a second time")]
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -11,12 +12,12 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::archive::{self, Sources};
+use crate::archive;
 use crate::cli::args::{Global, OverrideArgs, ProfileArg, Verify};
+use crate::cli::many;
 use crate::cli::project::{Project, open_store};
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
-use crate::cli::{lock, many};
 use crate::engine::compare::{CompareJob, Difference};
 use crate::error::{IoContext, Result};
 use crate::image::Manifest;
@@ -48,13 +49,13 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     let locked = locked(&project)?;
-    let sources = Sources::of_host(&lock::mirrors(&project));
+    let sources = project.sources(global)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
     let packages: Vec<&LockedPackage> = locked.packages.iter().collect();
     archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
     let again = Again::new(&project, &locked, &store)?;
-    let status = again.build(&profile.overrides, &project)?;
+    let status = again.build(&profile.overrides, global, &project)?;
     match status {
         0 => {
             let iso = locked.outputs.as_ref().map(|o| o.iso.sha256.to_string()).unwrap_or_default();
@@ -102,7 +103,7 @@ impl Again {
     }
 
     /// Builds in a process of its own; answers with its exit status.
-    fn build(&self, overrides: &OverrideArgs, project: &Project) -> Result<u8> {
+    fn build(&self, overrides: &OverrideArgs, global: &Global, project: &Project) -> Result<u8> {
         project
             .progress
             .say("verify", "building again: empty layer store, one processor, other time zone, locale and umask");
@@ -123,6 +124,8 @@ impl Again {
         command.args(
             overrides.offline_only.iter().flat_map(|only| ["--offline-only", if *only { "true" } else { "false" }]),
         );
+        // It has all packages already; but a profile from a vendor archive is read as one.
+        command.args(global.vendor.iter().flat_map(|place| [OsStr::new("--vendor"), place.as_os_str()]));
         // What was set for this run must not reach the other.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BORG_")) {
             command.env_remove(name);

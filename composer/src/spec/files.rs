@@ -32,14 +32,24 @@ pub struct Sources {
     pub keys: BTreeMap<String, String>,
 }
 
+/// Where the files with password hashes are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// Beside the profile, like all that it names.
+    #[default]
+    Here,
+    /// Perhaps not here: a vendor archive leaves them out, and only a boot needs them.
+    Elsewhere,
+}
+
 /// Reads everything that a checked profile points at.
 pub fn load(checked: &Checked, profile_dir: &Path) -> Result<Sources> {
-    let (sources, faults) = look(&checked.document, profile_dir);
+    let (sources, faults) = look(&checked.document, profile_dir, Secrets::Here);
     if faults.is_empty() { Ok(sources) } else { Err(checked.shown().error("profile", faults)) }
 }
 
 /// Reads what can be read and says what cannot.
-pub fn look(document: &Document, profile_dir: &Path) -> (Sources, Vec<Fault>) {
+pub fn look(document: &Document, profile_dir: &Path, secrets: Secrets) -> (Sources, Vec<Fault>) {
     let mut sources = Sources::default();
     let mut faults = Faults::new(&document.spans);
     let profile = Node::root(&document.value);
@@ -56,7 +66,9 @@ pub fn look(document: &Document, profile_dir: &Path) -> (Sources, Vec<Fault>) {
         }
     }
     for user in profile.list("users") {
-        if let Some((node, path)) = user.text("password_hash_file") {
+        if let Some((node, path)) = user.text("password_hash_file")
+            && !(secrets == Secrets::Elsewhere && is_absent(&profile_dir.join(path)))
+        {
             hash_file(&node, path, profile_dir, &mut faults);
         }
     }
@@ -99,6 +111,10 @@ fn private_key(file: &Node<'_>, bytes: &[u8], mode: &str, faults: &mut Faults<'_
 fn is_private_key(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     lines.any(|line| line.starts_with(b"-----BEGIN ") && line.windows(11).any(|part| part == b"PRIVATE KEY"))
+}
+
+fn is_absent(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Reads a file inside the profile's folder, or reports at the node why not.

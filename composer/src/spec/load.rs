@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::files::{self, Secrets};
 use super::resolve::resolve;
 use super::types::ImageSpec;
 use crate::Digest;
@@ -37,11 +37,17 @@ pub struct Loaded {
 pub struct Reader {
     rules: Rules,
     assets: Digest,
+    secrets: Secrets,
 }
 
 impl Reader {
     pub fn new(assets: &Assets) -> Result<Self> {
-        Ok(Reader { rules: Rules::new(catalogue::load(assets)?)?, assets: assets.digest() })
+        Ok(Reader { rules: Rules::new(catalogue::load(assets)?)?, assets: assets.digest(), secrets: Secrets::Here })
+    }
+
+    #[must_use]
+    pub fn secrets(self, secrets: Secrets) -> Self {
+        Reader { secrets, ..self }
     }
 
     /// Reads and checks the profile at `path` and decides the image; all faults come at once.
@@ -51,7 +57,7 @@ impl Reader {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut sources = files::Sources::default();
         if let Some(document) = &found.document {
-            let (read, faults) = files::look(document, folder);
+            let (read, faults) = files::look(document, folder, self.secrets);
             sources = read;
             check::add_news(&mut found.faults, faults);
         }

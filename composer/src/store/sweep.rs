@@ -53,7 +53,7 @@ pub struct Item {
 
 /// Records that belong to layers, and those that speak of packages and indices.
 const LAYER_RECORDS: [&str; 3] = ["layers", "media", STAMPS];
-const PACKAGE_RECORDS: [&str; 4] = ["debs", "index", "runtime", "runtime-sources"];
+const PACKAGE_RECORDS: [&str; 5] = ["debs", "index", "runtime", "runtime-sources", "state"];
 const NOTES: [&str; 3] = ["latest", USED, "sizes"];
 
 impl Store {

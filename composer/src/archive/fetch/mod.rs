@@ -1,10 +1,12 @@
-//! Downloads locked packages into the store: in parallel, resumed, each checked against the lock.
+//! Brings locked packages into the store: from a vendor archive, from mirrors, from a snapshot server; in parallel, resumed,
+//! each checked against the lock.
 
 #[cfg(test)]
 mod tests;
 
-use super::net::Wanted;
+use super::net::{Wanted, shown};
 use super::pin::{RUNTIME, tools_spec};
+use super::snapshot;
 use super::sources::Sources;
 use crate::lock::types::LockedPackage;
 use crate::progress::{Progress, Task};
@@ -28,28 +30,56 @@ pub fn fetch(
     }
     // A second run waits here and then finds everything; so no partial file has two writers.
     let _guard = store.lock("downloads")?;
+    let wrong = from_vendor(packages, sources, store, progress)?;
     let wanted = missing(packages, store);
     if wanted.is_empty() {
         return Ok(());
     }
-    refuse_unfetchable(&wanted, offline)?;
-    let mirrors = |package: &LockedPackage| {
-        let tools = tools_spec();
-        let own = archives.iter().find(|a| a.name == package.archive);
-        let archive = own.or((package.archive == tools.name).then_some(&tools));
-        archive.map(|a| sources.mirrors(a)).ok_or_else(|| {
-            Error::input(format!(
-                "the lock takes `{}` from an archive `{}`, which the profile does not have",
-                package.name, package.archive
-            ))
-            .help("make the lock anew with `lock --update`")
-        })
-    };
+    refuse_unfetchable(&wanted, sources, offline).map_err(|e| wrong.into_iter().fold(e, Error::detail))?;
+    let tools = tools_spec();
+    let known: Vec<&ArchiveSpec> = archives.iter().chain([&tools]).collect();
     let task = progress.bytes("download", wanted.iter().map(|p| p.size).sum());
-    let result =
-        parallel::map(&wanted, THREADS, |package| one(package, &mirrors(package)?, sources, store, progress, &task));
+    let edges = Edges { sources, store, progress, task: &task };
+    let result = parallel::map(&wanted, THREADS, |package| one(package, archive_of(package, &known)?, edges));
     task.finish();
     result.map(|_| ())
+}
+
+/// Gives the store what the vendor archive has of `packages`, whoever built them; mirrors are not asked.
+pub fn supply(packages: &[&LockedPackage], sources: &Sources, store: &Store, progress: &Progress) -> Result<()> {
+    if sources.vendor.is_none() || missing(packages, store).is_empty() {
+        return Ok(());
+    }
+    let _guard = store.lock("downloads")?;
+    from_vendor(packages, sources, store, progress).map(|_| ())
+}
+
+fn from_vendor(
+    packages: &[&LockedPackage],
+    sources: &Sources,
+    store: &Store,
+    progress: &Progress,
+) -> Result<Vec<String>> {
+    sources.vendor.as_ref().map_or(Ok(Vec::new()), |vendor| vendor.supply(packages, store, progress))
+}
+
+/// What a download works with.
+#[derive(Clone, Copy)]
+struct Edges<'e> {
+    sources: &'e Sources,
+    store: &'e Store,
+    progress: &'e Progress,
+    task: &'e Task,
+}
+
+fn archive_of<'a>(package: &LockedPackage, known: &[&'a ArchiveSpec]) -> Result<&'a ArchiveSpec> {
+    known.iter().copied().find(|a| a.name == package.archive).ok_or_else(|| {
+        Error::input(format!(
+            "the lock takes `{}` from an archive `{}`, which the profile does not have",
+            package.name, package.archive
+        ))
+        .help("make the lock anew with `lock --update`")
+    })
 }
 
 /// What the store lacks. A file's presence is enough: its name is its hash, given when it was checked.
@@ -57,37 +87,58 @@ fn missing<'p>(packages: &[&'p LockedPackage], store: &Store) -> Vec<&'p LockedP
     packages.iter().copied().filter(|p| !store.contains(&p.sha256)).collect()
 }
 
-fn refuse_unfetchable(wanted: &[&LockedPackage], offline: bool) -> Result<()> {
+fn refuse_unfetchable(wanted: &[&LockedPackage], sources: &Sources, offline: bool) -> Result<()> {
+    let looked = match &sources.vendor {
+        None => "not in the store".to_owned(),
+        Some(vendor) => format!("neither in the store nor in {}", vendor.place().display()),
+    };
     if let Some(own) = wanted.iter().find(|p| p.archive == RUNTIME) {
-        return Err(Error::input(format!("the store has no {}, which is built here", own.filename))
-            .help("build from a checkout, or give the folder that holds it with --runtime"));
+        return Err(Error::input(format!("{} is {looked}, and it is built here", own.filename)).help(
+            "build from a checkout, give the folder that holds it with --runtime, or a vendor archive with --vendor",
+        ));
     }
     if offline {
         let names: Vec<&str> = wanted.iter().map(|p| p.name.as_str()).take(10).collect();
         let more = if wanted.len() > names.len() { ", …" } else { "" };
-        let message = format!("{} packages are not in the store: {}{more}", wanted.len(), names.join(", "));
-        return Err(Error::network(message).help("build once without --offline"));
+        let message = format!("{} packages are {looked}: {}{more}", wanted.len(), names.join(", "));
+        return Err(Error::network(message)
+            .help("build once without --offline, or give a vendor archive that has them with --vendor"));
     }
     Ok(())
 }
 
-fn one(
-    package: &LockedPackage,
-    mirrors: &[String],
-    sources: &Sources,
-    store: &Store,
-    progress: &Progress,
-    task: &Task,
-) -> Result<()> {
+fn one(package: &LockedPackage, archive: &ArchiveSpec, edges: Edges<'_>) -> Result<()> {
+    let Edges { sources, store, progress, task } = edges;
     let wanted = Wanted { path: &package.filename, size: package.size, sha256: package.sha256 };
     let what = format!("{} {}", package.name, package.version);
+    let mirrors = sources.mirrors(archive);
     let got =
-        sources.net.first(mirrors, &what, progress, |client, mirror| client.download(mirror, &wanted, store, task));
-    got.map(|_| ()).map_err(|e| match e.kind() {
-        crate::Kind::Network => e.help(format!(
-            "mirrors keep only the newest versions: take the one of today with `lock --update {}`",
-            package.name
-        )),
-        _ => e,
-    })
+        sources.net.first(&mirrors, &what, progress, |client, mirror| client.download(mirror, &wanted, store, task));
+    let gone = match got {
+        Ok(_) => return Ok(()),
+        Err(e) if e.kind() != crate::Kind::Network => return Err(e),
+        Err(e) => e,
+    };
+    let Some(server) = sources.snapshot(archive) else { return Err(gone.help(outdated(package))) };
+    let servers = std::slice::from_ref(server);
+    let got = sources
+        .net
+        .first(servers, &what, progress, |client, server| snapshot::download(client, server, package, store, task));
+    got.map(|_| progress.say("snapshot", &format!("{what} has left the mirrors: from {}", shown(server)))).map_err(
+        |e| {
+            if e.kind() != crate::Kind::Network {
+                return e;
+            }
+            let error = Error::network(format!("neither a mirror nor the snapshot server serves {what}"));
+            gone.causes().iter().chain(e.causes()).cloned().fold(error, Error::detail).help(outdated(package))
+        },
+    )
+}
+
+fn outdated(package: &LockedPackage) -> String {
+    format!(
+        "mirrors keep only the newest versions: take the one of today with `lock --update {}`, or give a vendor archive that \
+         has this one with --vendor",
+        package.name
+    )
 }

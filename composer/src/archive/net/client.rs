@@ -102,21 +102,26 @@ impl Client {
         let address = format!("{}/{}", mirror.trim_end_matches('/'), path);
         match mirror.strip_prefix("file:") {
             Some(_) => local(address.trim_start_matches("file:").trim_start_matches("//"), path, start),
-            None => self.http(mirror, path, start),
+            None => self.http(mirror, &encoded(path), path, start),
         }
     }
 
     /// Gets a small file whole.
     pub fn small(&self, mirror: &str, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        let body = self.get(mirror, path, 0)?;
-        let mut bytes = Vec::new();
-        body.reader.take(limit + 1).read_to_end(&mut bytes).map_err(Failure::of_io)?;
-        if bytes.len() as u64 > limit { Err(Failure::WrongBytes(path.to_owned())) } else { Ok(bytes) }
+        whole(self.get(mirror, path, 0)?, path, limit)
     }
 
-    fn http(&self, mirror: &str, path: &str, start: u64) -> Result<Body, Failure> {
+    /// Asks a server's interface and gets its small answer. Each of `steps` is one step of the path, whatever is in it.
+    pub fn ask(&self, server: &str, steps: &[&str], query: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+        let path: Vec<String> = steps.iter().map(|step| encoded(step).replace('/', "%2f")).collect();
+        let shown = steps.join("/");
+        whole(self.http(server, &format!("{}?{query}", path.join("/")), &shown, 0)?, &shown, limit)
+    }
+
+    /// `tail` follows the mirror's address as it is; `path` is what people are told.
+    fn http(&self, mirror: &str, tail: &str, path: &str, start: u64) -> Result<Body, Failure> {
         let target = Target::of(mirror).ok_or_else(|| Failure::Unreachable("not an address".to_owned()))?;
-        let url = format!("{}://{}/{}", target.scheme, target.place.trim_end_matches('/'), encoded(path));
+        let url = format!("{}://{}/{tail}", target.scheme, target.place.trim_end_matches('/'));
         let mut request = self.agent(self.proxies.of(target.scheme, target.host))?.get(&url);
         if let Some(header) = self.authorization(&target) {
             request = request.header("Authorization", header);
@@ -192,6 +197,13 @@ impl<'m> Target<'m> {
         let host = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host);
         Some(Target { scheme, login, host, place })
     }
+}
+
+/// Reads an answer to its end, which must come within `limit` bytes.
+fn whole(body: Body, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    body.reader.take(limit + 1).read_to_end(&mut bytes).map_err(Failure::of_io)?;
+    if bytes.len() as u64 > limit { Err(Failure::WrongBytes(path.to_owned())) } else { Ok(bytes) }
 }
 
 fn local(file: &str, path: &str, start: u64) -> Result<Body, Failure> {

@@ -10,6 +10,8 @@ use crate::Error;
 pub enum Failure {
     /// 404, with the path.
     Missing(String),
+    /// An answer that does not have what was asked for, with its name.
+    Lacks(String),
     /// Another status, with the path.
     Status(u16, String),
     /// Its name has no address.
@@ -33,6 +35,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Missing(path) => write!(f, "answers 404 for {path}"),
+            Failure::Lacks(what) => write!(f, "does not have {what}"),
             Failure::Status(code, path) => write!(f, "answers {code} for {path}"),
             Failure::Unknown => f.write_str("is unknown: no such host"),
             Failure::Unreachable(why) => write!(f, "cannot be reached: {why}"),

@@ -85,7 +85,9 @@ impl Net {
             Failure::Unreachable(_) | Failure::Stalled => (server(mirror), 1),
             Failure::Unknown | Failure::Tls(_) => (server(mirror), STRIKES),
             Failure::Untrusted(_) | Failure::WrongBytes(_) => (mirror, STRIKES),
-            Failure::Missing(_) | Failure::Status(..) | Failure::Cut(_) | Failure::Local(_) => return,
+            Failure::Missing(_) | Failure::Lacks(_) | Failure::Status(..) | Failure::Cut(_) | Failure::Local(_) => {
+                return;
+            }
         };
         if let Ok(mut strikes) = self.strikes.lock() {
             *strikes.entry(name.to_owned()).or_default() += weight;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: reads indices of the store")]
 
+pub mod kept;
 #[cfg(test)]
 mod tests;
 
@@ -67,15 +68,16 @@ pub fn load(archive: &ArchiveSpec, edges: Edges<'_>) -> Result<State> {
     let (bytes, signed, release) = edges.sources.net.first(&mirrors, &what, edges.progress, |client, mirror| {
         believed(client.small(mirror, &path, RELEASE_LIMIT)?, &keys, asked)
     })?;
-    let indices = paths(archive, &release)?;
-    let indices = indices.iter().map(|path| index(archive, &mirrors, path, &release, edges));
+    let paths = paths(archive, &release)?;
+    let indices = paths.iter().map(|path| index(archive, &mirrors, path, &release, edges));
     let indices = indices.collect::<Result<Vec<_>>>()?;
+    let inrelease = kept::keep(&bytes, &paths, &release, edges.store)?;
     edges.store.put_record("suite", &key, &Seen { date: release.date })?;
     let locked = LockedArchive {
         name: archive.name.clone(),
         suite: archive.suite.clone(),
         date: release.date,
-        sha256: Digest::of(&bytes),
+        sha256: inrelease,
         signed_by: signed.by,
     };
     Ok(State { locked, indices })

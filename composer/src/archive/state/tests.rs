@@ -160,3 +160,16 @@ proptest! {
         let _ = decode("main/Packages.gz", &sha256, &store);
     }
 }
+
+#[test]
+fn what_a_lock_was_made_from_is_kept() {
+    let bench = Bench::new();
+    bench.publish(&["a 1"], 100, "");
+    let locked = bench.load().unwrap().locked;
+    let files = kept::files(&locked, &bench.store).unwrap().unwrap();
+    let text = |path: &str| String::from_utf8(bench.store.read(&files[path]).unwrap().unwrap()).unwrap();
+    assert!(text("dists/test/InRelease").contains("Suite: test") && files.len() == 2);
+    assert_eq!(text("dists/test/main/binary-amd64/Packages"), index_of(&["a 1"]));
+    bench.store.discard(&files["dists/test/InRelease"]).unwrap();
+    assert_eq!(kept::files(&locked, &bench.store).unwrap(), None);
+}
