@@ -26,7 +26,7 @@ use crate::profile::types::Compression;
 use crate::store::sweep::Used;
 use crate::store::{Store, write_atomically};
 use crate::tree::Tree;
-use crate::workshop::{Tools, host};
+use crate::workshop::{Tools, host, rootless};
 use crate::{Error, engine, render};
 
 /// Where the folder of finished images is seen from inside a worker.
@@ -38,6 +38,7 @@ pub fn run(args: &Build, global: &Global) -> Result<()> {
 
 fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
+    rootless::check()?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     // A second build of the same profile waits here, and then reuses what the first one made.

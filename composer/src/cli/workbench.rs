@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::spec::types::ArchiveSpec;
 use crate::store::Store;
 use crate::workshop::namespaces::Scratch;
-use crate::workshop::{Setup, Tools, Worker, host};
+use crate::workshop::{Setup, Tools, Worker, host, rootless, worker};
 
 /// Memory that is left to everything else when the scratch space is a tmpfs.
 const SPARE_MEMORY: u64 = 1_500_000_000;
@@ -44,6 +44,7 @@ impl<'a> Workbench<'a> {
         store: &'a Store,
         progress: &'a Progress,
     ) -> Result<Self> {
+        rootless::check()?;
         let wanted = tools_of(lock, groups);
         archive::fetch(&wanted, from.archives, from.sources, store, progress, from.offline)?;
         Ok(Workbench { tools: Tools::prepare(&wanted, store, progress)?, on_disk: false, store, progress })
@@ -58,12 +59,7 @@ impl<'a> Workbench<'a> {
     ) -> Result<R> {
         let mountpoint = self.store.temporary_folder()?;
         let disk = self.store.temporary_folder()?;
-        let fits = host::available_memory() > scratch + SPARE_MEMORY;
-        if !fits {
-            self.progress.say("scratch", "not enough memory for the work space: using the disk");
-        }
-        let scratch =
-            if fits && !self.on_disk { Scratch::Memory(scratch) } else { Scratch::Disk(disk.path().to_owned()) };
+        let scratch = self.scratch(scratch, disk.path())?;
         let setup = Setup {
             tools: self.tools.root.clone(),
             store: self.store.root().to_owned(),
@@ -72,7 +68,26 @@ impl<'a> Workbench<'a> {
             binds,
             network: false,
         };
-        Worker { setup, store: self.store, progress: self.progress }.run(job)
+        let done = Worker { setup, store: self.store, progress: self.progress }.run(job);
+        worker::remove_folder(&disk.keep())?;
+        done
+    }
+
+    /// Memory, unless it was asked for the disk or memory will not do.
+    fn scratch(&self, bytes: u64, disk: &Path) -> Result<Scratch> {
+        let hindrance = if host::available_memory() <= bytes + SPARE_MEMORY {
+            Some("not enough memory for the work space")
+        } else {
+            (!rootless::memory_will_do()).then_some("without root this needs Linux 6.6 to work in memory")
+        };
+        if let Some(why) = hindrance {
+            self.progress.say("scratch", &format!("{why}: using the disk"));
+        }
+        if hindrance.is_none() && !self.on_disk {
+            return Ok(Scratch::Memory(bytes));
+        }
+        rootless::check_disk(disk)?;
+        Ok(Scratch::Disk(disk.to_owned()))
     }
 }
 

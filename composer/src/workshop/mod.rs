@@ -1,7 +1,7 @@
 //! The tools tree and the namespaces in which every tool runs; the only module that starts processes.
 //!
 //! A piece of work runs in a worker: this program again, in mount, PID, IPC, UTS and (unless asked for) network
-//! namespaces of its own, with the tools tree as its root. Mounts and processes die with the worker, and the worker
+//! namespaces of its own, and without root in a user namespace too, with the tools tree as its root. Mounts and processes die with the worker, and the worker
 //! dies with its parent, whatever kills it.
 
 #![allow(clippy::disallowed_methods, reason = "an edge: processes and namespaces")]
@@ -9,6 +9,9 @@
 pub mod host;
 pub mod namespaces;
 pub mod process;
+pub mod rights;
+pub mod rootless;
+mod subids;
 pub mod tools;
 pub mod worker;
 
