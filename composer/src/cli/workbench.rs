@@ -69,8 +69,8 @@ impl<'a> Workbench<'a> {
             network: false,
         };
         let done = Worker { setup, store: self.store, progress: self.progress }.run(job);
-        worker::remove_folder(&disk.keep())?;
-        done
+        let removed = worker::remove_folder(&disk.keep());
+        done.and_then(|value| removed.map(|()| value))
     }
 
     /// Memory, unless it was asked for the disk or memory will not do.

@@ -1,8 +1,8 @@
 //! The tools tree and the namespaces in which every tool runs; the only module that starts processes.
 //!
 //! A piece of work runs in a worker: this program again, in mount, PID, IPC, UTS and (unless asked for) network
-//! namespaces of its own, and without root in a user namespace too, with the tools tree as its root. Mounts and processes die with the worker, and the worker
-//! dies with its parent, whatever kills it.
+//! namespaces of its own, and without root in a user namespace too, with the tools tree as its root. Mounts and processes
+//! die with the worker, and the worker dies with its parent, whatever kills it.
 
 #![allow(clippy::disallowed_methods, reason = "an edge: processes and namespaces")]
 

@@ -74,7 +74,7 @@ fn refused() -> String {
     format!("the file system of newuidmap must not be mounted nosuid; {container}; or run as root")
 }
 
-/// Whether overlays can lie on a tmpfs, which has more to offer than the disk.
+/// Whether overlays can lie on a tmpfs: in a user namespace they need user attributes there.
 pub fn memory_will_do() -> bool {
     if !needed() && !inside() {
         return true;

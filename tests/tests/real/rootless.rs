@@ -153,7 +153,7 @@ fn an_ordinary_user_builds_the_same_bytes_and_leaves_nothing() {
         .spawn()
         .unwrap();
     let start = Instant::now();
-    while !fs::read_to_string(&log).unwrap().contains("packages  ") && start.elapsed() < Duration::from_secs(300) {
+    while !fs::read_to_string(&log).unwrap().contains("packages  ") && start.elapsed() < Duration::from_mins(5) {
         std::thread::sleep(Duration::from_millis(100));
     }
     child.kill().unwrap();
