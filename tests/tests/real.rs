@@ -8,6 +8,8 @@ mod console;
 mod faults;
 #[path = "real/mirror.rs"]
 mod mirror;
+#[path = "real/rootless.rs"]
+mod rootless;
 #[path = "real/sturdy.rs"]
 mod sturdy;
 #[path = "real/vendor.rs"]

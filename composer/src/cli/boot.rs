@@ -11,13 +11,14 @@ use crate::cli::workbench::{Supply, Workbench};
 use crate::error::{IoContext, Result};
 use crate::image::Manifest;
 use crate::store::{Store, write_atomically};
-use crate::{Error, boot};
+use crate::{Error, boot, workshop};
 
 /// The tools that booting takes.
 pub const GROUPS: [&str; 2] = ["build", "boot"];
 
 pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let project = Project::open(&args.profile, global)?;
+    workshop::ready()?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     let locked = crate::lock::file::read(&project.lock_path())?.ok_or_else(|| not_built(&project, "it has no lock"))?;

@@ -36,7 +36,7 @@ pub fn run(args: &Build, global: &Global) -> Result<()> {
 
 fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
-    workshop::probe()?;
+    workshop::ready()?;
     check_out(&args.out)?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;

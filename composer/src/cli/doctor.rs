@@ -8,6 +8,7 @@ use crate::cli::args::Global;
 use crate::cli::project;
 use crate::error::{IoContext, Result};
 use crate::workshop::host::{self, Finding};
+use crate::workshop::rights::Lack;
 
 pub fn run(global: &Global) -> Result<()> {
     let root = project::store_root(global)?;
@@ -16,7 +17,7 @@ pub fn run(global: &Global) -> Result<()> {
     for Finding { name, problem } in &findings {
         let line = match problem {
             None => format!("ok       {name}\n"),
-            Some((what, mend)) => format!("lacking  {name}: {what}\n         {mend}\n"),
+            Some(Lack { what, mend }) => format!("lacking  {name}: {what}\n         {mend}\n"),
         };
         out.write_all(line.as_bytes()).at("write", Path::new("stdout"))?;
     }

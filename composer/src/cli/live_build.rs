@@ -9,6 +9,7 @@ use crate::lock::Lock;
 use crate::lock::types::{LayerOutput, Outputs};
 use crate::spec::ImageSpec;
 use crate::tree::Tree;
+use crate::workshop::rootless;
 
 /// The tools that live-build runs with; those of its own group come last and build on the others.
 pub const GROUPS: [&str; 3] = ["build", "boot", "live-build"];
@@ -18,6 +19,11 @@ const FAST: [&str; 4] = ["--chroot-squashfs-compression-type", "zstd", "--chroot
 
 /// live-build installs tools into its chroot for a while, and those of the lock fit one suite only.
 pub fn fits(lock: &Lock) -> Result<()> {
+    if rootless::needed() || rootless::inside() {
+        // debootstrap makes device nodes.
+        return Err(Error::host("the live-build engine needs root, and that outside of any user namespace")
+            .help("run with sudo, or build with --engine native"));
+    }
     if lock.tools.iter().all(|tool| tool.archive != TOOLS_ARCHIVE) {
         return Ok(());
     }

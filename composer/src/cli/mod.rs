@@ -36,6 +36,7 @@ use args::{Cli, Verb};
 pub fn main() -> ExitCode {
     match std::env::args_os().nth(1).as_deref().and_then(|a| a.to_str()) {
         Some(workshop::worker::OUTER) => return workshop::worker::outer().into(),
+        Some(workshop::worker::IDS) => return workshop::worker::ids().into(),
         Some(workshop::worker::INNER) => return workshop::worker::inner(worker::work).into(),
         _ => {}
     }

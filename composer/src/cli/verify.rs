@@ -45,7 +45,7 @@ pub fn run(args: &Verify, global: &Global) -> Result<()> {
 
 fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
-    workshop::probe()?;
+    workshop::ready()?;
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use")?;
     let locked = locked(&project)?;

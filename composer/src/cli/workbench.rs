@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::spec::types::ArchiveSpec;
 use crate::store::Store;
 use crate::workshop::namespaces::Scratch;
-use crate::workshop::{Setup, Tools, Worker, host};
+use crate::workshop::{Setup, Tools, Worker, host, rootless, worker};
 
 /// Memory that is left to everything else when the scratch space is a tmpfs.
 const SPARE_MEMORY: u64 = 1_500_000_000;
@@ -65,12 +65,7 @@ impl<'a> Workbench<'a> {
     ) -> Result<R> {
         let mountpoint = self.store.temporary_folder()?;
         let disk = self.store.temporary_folder()?;
-        let fits = scratch_in_memory(scratch);
-        if !fits && !self.on_disk {
-            self.progress.say("scratch", "not enough memory for the work space: using the disk");
-        }
-        let scratch =
-            if fits && !self.on_disk { Scratch::Memory(scratch) } else { Scratch::Disk(disk.path().to_owned()) };
+        let scratch = self.scratch(scratch, disk.path())?;
         let setup = Setup {
             tools: self.tools.root.clone(),
             store: self.store.root().to_owned(),
@@ -79,13 +74,32 @@ impl<'a> Workbench<'a> {
             binds,
             network: false,
         };
-        Worker { setup, store: self.store, progress: self.progress }.run(job)
+        let done = Worker { setup, store: self.store, progress: self.progress }.run(job);
+        let removed = worker::remove_folder(&disk.keep());
+        done.and_then(|value| removed.map(|()| value))
+    }
+
+    /// Memory, unless it was asked for the disk or memory will not do.
+    fn scratch(&self, bytes: u64, disk: &Path) -> Result<Scratch> {
+        let hindrance = if host::available_memory() <= bytes + SPARE_MEMORY {
+            Some("not enough memory for the work space")
+        } else {
+            (!rootless::memory_will_do()).then_some("without root this needs Linux 6.6 to work in memory")
+        };
+        if let Some(why) = hindrance {
+            self.progress.say("scratch", &format!("{why}: using the disk"));
+        }
+        if hindrance.is_none() && !self.on_disk {
+            return Ok(Scratch::Memory(bytes));
+        }
+        rootless::check_disk(disk)?;
+        Ok(Scratch::Disk(disk.to_owned()))
     }
 }
 
 /// True if this much scratch space goes into memory now.
 pub fn scratch_in_memory(bytes: u64) -> bool {
-    host::available_memory() > bytes + SPARE_MEMORY
+    host::available_memory() > bytes + SPARE_MEMORY && rootless::memory_will_do()
 }
 
 /// The locked tools of some groups, in the lock's order.

@@ -54,7 +54,7 @@ pub fn compare(job: &CompareJob, store: &Store) -> Result<Vec<Difference>> {
         let folder = work.join(format!("below-{i}"));
         let image = store.object(layer);
         Run::new("unsquashfs")
-            .args(["-no-progress", "-quiet", "-d"])
+            .args(["-no-progress", "-quiet", "-no-xattrs", "-d"])
             .arg(&folder)
             .arg(image)
             .arg(DPKG_INFO)

@@ -8,6 +8,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::Error;
 use crate::error::{IoContext, Result};
+use crate::workshop::worker::remove_folder;
 
 /// A folder below `tmp/` that is held by a lock file beside it for as long as the run lives.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Drop for Session {
         if self.lock.is_none() {
             return;
         }
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = remove_folder(&self.folder);
         let _ = fs::remove_file(self.folder.with_extension("lock"));
         self.lock.take();
     }
@@ -79,9 +80,9 @@ fn sweep(tmp: &Path) {
             continue;
         }
         if abandoned && path != lock {
-            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let _ = if path.is_dir() { remove_folder(&path) } else { fs::remove_file(&path).at("remove", &path) };
         } else if abandoned {
-            let _ = fs::remove_dir_all(path.with_extension(""));
+            let _ = remove_folder(&path.with_extension(""));
             let _ = fs::remove_file(&lock);
         }
     }

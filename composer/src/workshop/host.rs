@@ -3,41 +3,54 @@
 use std::fs;
 use std::path::Path;
 
-use crate::workshop::worker;
+use crate::workshop::rights::{Ground, Lack, Person};
+use crate::workshop::{rootless, worker};
 
 /// Bytes that a first build needs in the store: downloads, tools, layers.
 const STORE_BYTES: u64 = 3_000_000_000;
 
-/// One thing looked at; a problem is what is wrong and how to mend it.
+/// One thing looked at.
 #[derive(Debug)]
 pub struct Finding {
     pub name: &'static str,
-    pub problem: Option<(String, String)>,
+    pub problem: Option<Lack>,
 }
 
 /// Looks at everything that a build needs.
 pub fn examine(store: &Path) -> Vec<Finding> {
-    vec![
+    let mut findings = vec![
         finding(
             "Linux on x86-64",
             cfg!(all(target_os = "linux", target_arch = "x86_64")),
             "another system",
             "use a 64-bit PC with Linux",
         ),
-        finding("root", nix::unistd::geteuid().is_root(), "not running as root", "run with sudo"),
         finding(
             "overlay file system",
             kernel_knows("overlay"),
             "the kernel has no overlayfs",
             "load it with `modprobe overlay`",
         ),
-        namespaces(),
         space(store),
+    ];
+    let person = if rootless::needed() { person() } else { Vec::new() };
+    // Without what an ordinary user needs this cannot go well, and would hide what is really wrong.
+    let namespaces = person.iter().all(|f| f.problem.is_none()).then(namespaces);
+    findings.extend(person.into_iter().chain(namespaces));
+    findings
+}
+
+/// What an ordinary user needs.
+fn person() -> Vec<Finding> {
+    let person = Person::of_process();
+    vec![
+        Finding { name: "newuidmap and newgidmap", problem: person.tools() },
+        Finding { name: "subordinate ids", problem: person.ids() },
     ]
 }
 
 fn finding(name: &'static str, good: bool, what: &str, mend: &str) -> Finding {
-    Finding { name, problem: (!good).then(|| (what.to_owned(), mend.to_owned())) }
+    Finding { name, problem: (!good).then(|| Lack { what: what.to_owned(), mend: mend.to_owned() }) }
 }
 
 fn kernel_knows(file_system: &str) -> bool {
@@ -46,14 +59,13 @@ fn kernel_knows(file_system: &str) -> bool {
 }
 
 fn namespaces() -> Finding {
-    let name = "mount and PID namespaces";
-    match worker::probe() {
-        Ok(()) => Finding { name, problem: None },
-        Err(error) => {
-            let mend = "in a container, run it with --privileged, or with --cap-add SYS_ADMIN and --security-opt seccomp=unconfined";
-            Finding { name, problem: Some((error.to_string(), mend.to_owned())) }
-        }
-    }
+    let name = if rootless::needed() { "user, mount and PID namespaces" } else { "mount and PID namespaces" };
+    let problem = worker::probe().err().map(|error| {
+        let what: Vec<String> = std::iter::once(error.to_string()).chain(error.causes().iter().cloned()).collect();
+        let mend = error.help_text().map_or_else(|| Ground::here().way_out(), str::to_owned);
+        Lack { what: what.join(": "), mend }
+    });
+    Finding { name, problem }
 }
 
 fn space(store: &Path) -> Finding {
@@ -61,7 +73,10 @@ fn space(store: &Path) -> Finding {
     let Some(free) = free_bytes(store) else {
         return Finding {
             name,
-            problem: Some((format!("cannot look at {}", store.display()), "give --store DIR".into())),
+            problem: Some(Lack {
+                what: format!("cannot look at {}", store.display()),
+                mend: "give --store DIR".into(),
+            }),
         };
     };
     let good = free >= STORE_BYTES;

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root, sethostname};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{IoContext, Result};
+use crate::workshop::rights::Ground;
+use crate::workshop::rootless;
 use crate::{Error, workshop};
 
 /// What a worker sees. Paths are the host's until [`build_root`] has run.
@@ -44,11 +47,8 @@ pub fn leave(network: bool) -> Result<()> {
     if !network {
         flags |= CloneFlags::CLONE_NEWNET;
     }
-    unshare(flags).map_err(|e| {
-        Error::host("cannot make namespaces for the build")
-            .because(&e)
-            .help("run as root; in a container, allow it with --privileged or --cap-add SYS_ADMIN. `borg-compose doctor` says more")
-    })
+    unshare(flags)
+        .map_err(|e| Error::host("cannot make namespaces for the build").because(&e).help(Ground::here().way_out()))
 }
 
 /// Makes the private root and enters it. Nothing of this is seen outside the worker's mount namespace.
@@ -85,10 +85,15 @@ pub fn build_root(setup: &Setup) -> Result<()> {
     sethostname("localhost").map_err(|e| Error::host("cannot set the worker's host name").because(&e))
 }
 
-/// Mounts a tmpfs where nobody else sees it, to learn whether that is allowed.
-pub fn try_mount() -> Result<()> {
+/// Mounts one of each kind where nobody else sees it, to learn whether that is allowed.
+pub fn try_mounts() -> Result<()> {
     attach(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
-    tmpfs(Path::new("/tmp"), "size=64k")
+    let at = Path::new("/tmp");
+    tmpfs(at, "size=64k")?;
+    proc(&at.join("proc"))?;
+    let lower = at.join("lower");
+    fs::create_dir_all(&lower).at("create", &lower)?;
+    overlay(&[lower], &at.join("upper"), &at.join("work"), &at.join("merged"))
 }
 
 fn inside(root: &Path, name: &str) -> Result<PathBuf> {
@@ -142,7 +147,21 @@ pub fn bind(from: &Path, to: &Path, writable: bool) -> Result<()> {
     if writable {
         return Ok(());
     }
-    attach(None, to, None, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, None)
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    attach(None, to, None, flags | locked_flags(to)?, None)
+}
+
+/// What a mount forbids that comes from outside of this user namespace: a remount may not allow it again.
+fn locked_flags(at: &Path) -> Result<MsFlags> {
+    let set = statvfs(at).map_err(|e| Error::host(format!("cannot look at {}", at.display())).because(&e))?.flags();
+    Ok([
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+    ]
+    .into_iter()
+    .filter_map(|(found, keep)| set.contains(found).then_some(keep))
+    .collect())
 }
 
 pub fn tmpfs(at: &Path, options: &str) -> Result<()> {
@@ -155,9 +174,11 @@ pub fn overlay(lower: &[PathBuf], upper: &Path, work: &Path, at: &Path) -> Resul
         fs::create_dir_all(folder).at("create", folder)?;
     }
     let lower: Vec<String> = lower.iter().map(|p| p.display().to_string()).collect();
+    // In a user namespace there are no trusted attributes; and `redirect_dir=off` can mean `follow` there, which is refused.
+    let marks = if rootless::inside() { "redirect_dir=nofollow,userxattr" } else { "redirect_dir=off" };
     // What live-boot's overlay cannot follow must not be written into a layer.
     let options = format!(
-        "lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off",
+        "lowerdir={},upperdir={},workdir={},{marks},metacopy=off,index=off",
         lower.join(":"),
         upper.display(),
         work.display()
@@ -185,8 +206,10 @@ pub fn proc(at: &Path) -> Result<()> {
 
 fn attach(from: Option<&Path>, at: &Path, kind: Option<&str>, flags: MsFlags, options: Option<&str>) -> Result<()> {
     mount(from, at, kind, flags, options).map_err(|e| {
+        let forbidden = matches!(e, nix::Error::EPERM | nix::Error::EACCES);
+        let doctor = || "`borg-compose doctor` says what this host or container lacks".to_owned();
         Error::host(format!("cannot mount {} on {}", kind.unwrap_or("a folder"), at.display()))
             .because(&e)
-            .help("`borg-compose doctor` says what this host or container lacks")
+            .help(if forbidden { Ground::here().way_out() } else { doctor() })
     })
 }

@@ -159,7 +159,7 @@ impl Run {
     }
 
     fn cannot_start(&self, cause: &std::io::Error) -> Error {
-        Error::internal(format!("cannot start {} in the tools tree", self.name())).because(cause)
+        Error::internal(format!("cannot start {}", self.name())).because(cause)
     }
 
     fn failure(&self, status: &str, log: &Path, start: u64) -> Error {

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::{fs, io};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -16,14 +17,19 @@ use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::workshop::namespaces::{self, Setup};
+use crate::workshop::rootless;
 use crate::{Error, Kind, workshop};
 
-/// The hidden verbs: the process that leaves the namespaces, and PID 1 inside the new ones.
+/// The hidden verbs: the process that leaves the namespaces, PID 1 inside the new ones, and the one that stays outside to
+/// write the first one's ids.
 pub const OUTER: &str = "__worker";
 pub const INNER: &str = "__worker-init";
+pub const IDS: &str = "__worker-ids";
 
 /// In place of a job: only try whether it would go.
 const PROBE: &str = "--probe";
+/// In place of a job: remove the folder named next.
+const REMOVE: &str = "--remove";
 
 /// A job for a worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,21 +66,33 @@ impl Worker<'_> {
         // The job goes through a file, because stdin belongs to whoever sits at the terminal.
         let mut file = self.store.temporary()?;
         file.write_all(&envelope).at("write", file.path())?;
-        let mut child = start(OUTER, file.path())?;
-        let _registered = crate::interrupt::Registered::new(child.id());
-        let result = self.listen(&mut child);
-        let status = child.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
-        let value =
-            result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))?;
+        let value = Started::new(command(OUTER).arg(file.path()))?.result(self.progress)?;
         serde_json::from_value(value).map_err(|e| broken(&e))
     }
+}
 
-    fn listen(&self, child: &mut Child) -> Option<Result<Value>> {
-        let stdout = child.stdout.take()?;
+/// A process of a worker that was started, and ends with one result.
+struct Started(Child);
+
+impl Started {
+    fn new(command: &mut Command) -> Result<Self> {
+        let child = command.stdout(Stdio::piped()).spawn();
+        child.map(Started).map_err(|e| Error::internal("cannot start a worker").because(&e))
+    }
+
+    fn result(mut self, progress: &Progress) -> Result<Value> {
+        let _registered = crate::interrupt::Registered::new(self.0.id());
+        let result = self.listen(progress);
+        let status = self.0.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
+        result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))
+    }
+
+    fn listen(&mut self, progress: &Progress) -> Option<Result<Value>> {
+        let stdout = self.0.stdout.take()?;
         let mut result = None;
-        for line in BufReader::new(stdout).lines().map_while(std::io::Result::ok) {
+        for line in BufReader::new(stdout).lines().map_while(io::Result::ok) {
             match serde_json::from_str(&line) {
-                Ok(Message::Say(what, text)) => self.progress.say(&what, &text),
+                Ok(Message::Say(what, text)) => progress.say(&what, &text),
                 Ok(Message::Done(value)) => result = Some(Ok(value)),
                 Ok(Message::Failed { kind, message, causes, help }) => {
                     result = Some(Err(failed(kind, message, causes, help)));
@@ -96,23 +114,25 @@ fn failed(kind: u8, message: String, causes: Vec<String>, help: Option<String>) 
     }
 }
 
-fn start(verb: &str, envelope: &Path) -> Result<Child> {
-    Command::new("/proc/self/exe")
-        .arg(verb)
-        .arg(envelope)
-        .env_clear()
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| Error::internal("cannot start a worker").because(&e))
+/// This program again. Of the environment it gets only where newuidmap may be.
+fn command(verb: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(verb).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
 }
 
-/// Tries whether a worker could leave the host's namespaces.
+/// Tries whether a worker could leave the host's namespaces and mount what it needs.
 pub fn probe() -> Result<()> {
-    let status = Command::new("/proc/self/exe").arg(OUTER).arg(PROBE).env_clear().stdout(Stdio::null()).status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Error::host("the kernel refuses new namespaces or mounts in them")),
-        Err(e) => Err(Error::internal("cannot start a worker").because(&e)),
+    Started::new(command(OUTER).arg(PROBE))?.result(&Progress::silent()).map(drop)
+}
+
+/// Removes a folder with all that is in it, though its files may belong to subordinate ids.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if rootless::needed() && e.kind() == io::ErrorKind::PermissionDenied => {
+            Started::new(command(OUTER).arg(REMOVE).arg(path))?.result(&Progress::silent()).map(drop)
+        }
+        other => other.at("remove", path),
     }
 }
 
@@ -136,22 +156,25 @@ fn send(message: &Message) {
 
 /// The first process of a worker: leaves the namespaces, starts PID 1 and waits for it.
 pub fn outer() -> u8 {
-    match outer_inner() {
-        Ok(code) => code,
-        Err(error) => report(&error),
-    }
+    outer_inner().unwrap_or_else(|error| report(&error))
 }
 
 fn outer_inner() -> Result<u8> {
     die_with_parent()?;
-    if std::env::args().nth(2).as_deref() == Some(PROBE) {
-        return namespaces::leave(false).and_then(|()| namespaces::try_mount()).map(|()| 0);
+    if rootless::needed() {
+        become_root()?;
     }
-    let envelope = read_envelope()?;
-    namespaces::leave(envelope.setup.network)?;
+    let task = std::env::args_os().nth(2).unwrap_or_default();
+    if task == REMOVE {
+        let folder = PathBuf::from(std::env::args_os().nth(3).unwrap_or_default());
+        fs::remove_dir_all(&folder).at("remove", &folder)?;
+        send(&Message::Done(Value::Null));
+        return Ok(0);
+    }
+    namespaces::leave(task != PROBE && read_envelope()?.setup.network)?;
     let mut child = Command::new("/proc/self/exe")
         .arg(INNER)
-        .args(std::env::args_os().skip(2))
+        .arg(task)
         .env_clear()
         .spawn()
         .map_err(|e| Error::internal("cannot start a worker").because(&e))?;
@@ -159,12 +182,39 @@ fn outer_inner() -> Result<u8> {
     Ok(u8::try_from(status.code().unwrap_or(70)).unwrap_or(70))
 }
 
+/// Enters a user namespace in which this process is root, with the help of one that stays outside.
+fn become_root() -> Result<()> {
+    let mut outside = Started::new(command(IDS).arg(std::process::id().to_string()).stdin(Stdio::piped()))?;
+    // Dropped unwritten when this process cannot leave: the other then ends.
+    let word = outside.0.stdin.take();
+    rootless::leave()?;
+    word.map(|mut word| word.write_all(b"left")).transpose().at("write", Path::new("a pipe"))?;
+    outside.result(&Progress::silent())?;
+    // The kernel may forget it with the change of privileges.
+    die_with_parent()
+}
+
+/// The process that stays outside.
+pub fn ids() -> u8 {
+    answer(die_with_parent().and_then(|()| {
+        let process = std::env::args().nth(2).unwrap_or_default();
+        rootless::write_maps(&process, io::stdin().lock()).map(|()| Value::Null)
+    }))
+}
+
 /// PID 1 of a worker: makes the root, does the job, sends the result.
 pub fn inner(work: impl FnOnce(Value, &Store) -> Result<Value>) -> u8 {
-    let done = die_with_parent().and_then(|()| read_envelope()).and_then(|envelope| {
+    answer(die_with_parent().and_then(|()| {
+        if std::env::args_os().nth(2).is_some_and(|task| task == PROBE) {
+            return namespaces::try_mounts().map(|()| Value::Null);
+        }
+        let envelope = read_envelope()?;
         namespaces::build_root(&envelope.setup)?;
         work(envelope.job, &Store::join(Path::new(workshop::STORE), &envelope.session))
-    });
+    }))
+}
+
+fn answer(done: Result<Value>) -> u8 {
     match done {
         Ok(value) => {
             send(&Message::Done(value));
@@ -186,7 +236,7 @@ fn report(error: &Error) -> u8 {
 
 fn read_envelope() -> Result<Envelope> {
     let path = std::env::args_os().nth(2).map(PathBuf::from).ok_or_else(|| Error::internal("the worker got no job"))?;
-    let bytes = std::fs::read(&path).at("read", &path)?;
+    let bytes = fs::read(&path).at("read", &path)?;
     serde_json::from_slice(&bytes).map_err(|e| Error::internal("the worker got no job").because(&e))
 }
 

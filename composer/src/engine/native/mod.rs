@@ -8,6 +8,7 @@ mod clean;
 mod dpkg;
 mod facts;
 mod initrd;
+mod marks;
 mod modules;
 pub mod pack;
 pub mod squash;

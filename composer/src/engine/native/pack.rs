@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
+use crate::engine::native::marks;
 use crate::error::{IoContext, Result};
 use crate::tree::{Content, Tree};
 
@@ -102,12 +103,9 @@ impl<W: Write> Packer<'_, W> {
     fn xattrs(&mut self, path: &Path) -> io::Result<()> {
         let mut kept = Vec::new();
         for name in xattr::list(path)? {
-            let text = String::from_utf8_lossy(name.as_bytes()).into_owned();
-            if !keeps(&text) {
-                continue;
-            }
+            let Some(written) = marks::written(&String::from_utf8_lossy(name.as_bytes())) else { continue };
             if let Some(value) = xattr::get(path, &name)? {
-                kept.push((format!("SCHILY.xattr.{text}"), value));
+                kept.push((format!("SCHILY.xattr.{written}"), marks::value(&written, value)));
             }
         }
         if kept.is_empty() {
@@ -116,13 +114,6 @@ impl<W: Write> Packer<'_, W> {
         kept.sort_unstable();
         self.tar.append_pax_extensions(kept.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
     }
-}
-
-/// File capabilities, opaque folders and users' own attributes; not the overlay's bookkeeping of this build.
-fn keeps(name: &str) -> bool {
-    name == "security.capability"
-        || name == "trusted.overlay.opaque"
-        || name.starts_with("user.") && !name.starts_with("user.overlay.")
 }
 
 /// Writes a tree of files, owned by root, below `root`; parent folders are made where they are missing.

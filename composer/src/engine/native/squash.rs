@@ -1,14 +1,14 @@
 //! Packing a tar stream into a squashfs, and back.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
-use crate::engine::native::pack;
+use crate::engine::native::{marks, pack};
 use crate::error::{IoContext, Result};
 use crate::profile::types::Compression;
 use crate::store::Store;
-use crate::workshop::Run;
+use crate::workshop::{Run, rootless};
 use crate::{Digest, Error};
 
 /// Bytes between the packer and sqfstar.
@@ -69,5 +69,21 @@ fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path) -> Run 
 
 /// Unpacks a layer, with its whiteouts and opaque folders, into a new folder.
 pub fn unsquash(image: &Path, folder: &Path, log: &Path) -> Result<()> {
-    Run::new("unsquashfs").args(["-no-progress", "-quiet", "-f", "-d"]).arg(folder).arg(image).log(log).run()
+    let run = || Run::new("unsquashfs").args(["-no-progress", "-quiet"]).log(log);
+    let into = |run: Run| run.args(["-f", "-d"]).arg(folder).arg(image).run();
+    if !rootless::inside() {
+        return into(run());
+    }
+    into(run().args(["-xattrs-exclude", "^trusted[.]"]))?;
+    let opaque = run().args(["-pf", "-"]).arg(image).run_into(|out| {
+        let mut out = BufReader::with_capacity(BUFFER, out);
+        let found = marks::opaque_folders(&mut out).at("read", image)?;
+        // The files' bytes follow.
+        std::io::copy(&mut out, &mut std::io::sink()).at("read", image)?;
+        Ok(found)
+    })?;
+    opaque.iter().map(|path| folder.join(path)).try_for_each(|path| {
+        let (name, value) = marks::OPAQUE_INSIDE;
+        xattr::set(&path, name, value).at("mark", &path)
+    })
 }
