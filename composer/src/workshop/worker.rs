@@ -87,9 +87,7 @@ impl Worker<'_> {
 }
 
 fn failed(kind: u8, message: String, causes: Vec<String>, help: Option<String>) -> Error {
-    let kinds = [Kind::Input, Kind::Host, Kind::Network, Kind::Differs, Kind::Package, Kind::Boot, Kind::Interrupted];
-    let kind = kinds.into_iter().find(|k| k.exit_code() == kind).unwrap_or(Kind::Internal);
-    let error = causes.into_iter().fold(Error::new(kind, message), Error::detail);
+    let error = causes.into_iter().fold(Error::new(Kind::from_exit_code(kind), message), Error::detail);
     match help {
         Some(help) => error.help(help),
         None => error,
