@@ -19,7 +19,7 @@ pub const GROUPS: [&str; 2] = ["build", "boot"];
 pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let project = Project::open(&args.profile, global)?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = crate::lock::file::read(&project.lock_path())?.ok_or_else(|| not_built(&project, "it has no lock"))?;
     let iso = iso(args, &project, locked.epoch)?;
     let sources = Sources::of_host(&lock::mirrors(&project));

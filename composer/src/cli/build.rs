@@ -39,9 +39,10 @@ pub fn run(args: &Build, global: &Global) -> Result<()> {
 fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     // A second build of the same profile waits here, and then reuses what the first one made.
-    let _mine = store.lock(&format!("build-{}", project.spec().profile))?;
+    let _mine =
+        store.lock(&format!("build-{}", project.spec().profile), "another build of this profile", &project.progress)?;
     let sources = Sources::of_host(&lock::mirrors(&project));
     let strictness = if args.locked { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;

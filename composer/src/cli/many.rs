@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::Error;
 use crate::cli::args::{Global, ProfileArg, Profiles};
 use crate::cli::report;
 use crate::error::Result;
 use crate::profile::source;
+use crate::{Error, interrupt};
 
 /// The profiles that are meant: the one named, or all of `./profiles`.
 pub fn profiles(args: &Profiles) -> Result<Vec<ProfileArg>> {
@@ -30,7 +30,7 @@ pub fn each(args: &Profiles, global: &Global, work: impl Fn(&ProfileArg) -> Resu
     }
     let mut failed = Vec::new();
     for profile in &profiles {
-        match work(profile) {
+        match interrupt::translate(interrupt::check().and_then(|()| work(profile))) {
             Ok(()) => {}
             Err(error) if error.kind() == crate::Kind::Interrupted => return Err(error),
             Err(error) => failed.push((profile, error)),

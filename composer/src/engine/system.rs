@@ -134,7 +134,7 @@ impl Plan<'_> {
         let find = || Ok::<_, crate::Error>(store.record::<T>(LAYERS, &key)?.filter(&usable));
         let mut found = find()?;
         if found.is_none() {
-            mine.push(store.lock(&format!("layer-{key}"))?);
+            mine.push(store.lock(&format!("layer-{key}"), "another build that makes this layer", progress)?);
             found = find()?;
         }
         let latest = format!("{}-{layer}", self.profile);

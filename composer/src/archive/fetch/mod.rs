@@ -27,7 +27,7 @@ pub fn fetch(
         return Ok(());
     }
     // A second run waits here and then finds everything; so no partial file has two writers.
-    let _guard = store.lock("downloads")?;
+    let _guard = store.lock("downloads", "the downloads of another run", progress)?;
     let wanted = missing(packages, store);
     if wanted.is_empty() {
         return Ok(());
