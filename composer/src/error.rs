@@ -46,6 +46,21 @@ impl Kind {
             Kind::Interrupted => 130,
         }
     }
+
+    /// The kind that another process of this program ended with; a fault of ours for a status that none has.
+    pub fn from_exit_code(code: u8) -> Self {
+        const ALL: [Kind; 8] = [
+            Kind::Input,
+            Kind::Usage,
+            Kind::Host,
+            Kind::Network,
+            Kind::Differs,
+            Kind::Package,
+            Kind::Boot,
+            Kind::Interrupted,
+        ];
+        ALL.into_iter().find(|kind| kind.exit_code() == code).unwrap_or(Kind::Internal)
+    }
 }
 
 /// An error for a person: a message that names the thing and the place, its causes, and a way out.
@@ -165,5 +180,17 @@ impl<T> IoContext<T> for std::io::Result<T> {
                 error
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_exit_status_stands_for_one_kind() {
+        let known: Vec<u8> = (1..=255).filter(|code| Kind::from_exit_code(*code).exit_code() == *code).collect();
+        assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 70, 130]);
+        assert_eq!(Kind::from_exit_code(9), Kind::Internal);
     }
 }

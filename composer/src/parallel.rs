@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
-/// Does `work` for each item on at most `threads` threads; answers come in the items' order. After the first error no
-/// more is started.
+/// Does `work` for each item on at most `threads` threads; answers come in the items' order. After the first error, or
+/// once the user has asked to stop, no more is started.
 pub fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
@@ -18,7 +18,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(index) else { break };
-                    match work(item) {
+                    match interrupt::check().and_then(|()| work(item)) {
                         Ok(result) => keep(&done, |done| done.push((index, result))),
                         Err(error) => {
                             next.store(items.len(), Ordering::Relaxed);

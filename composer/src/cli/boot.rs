@@ -20,7 +20,7 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let project = Project::open(&args.profile, global)?;
     workshop::ready()?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = crate::lock::file::read(&project.lock_path())?.ok_or_else(|| not_built(&project, "it has no lock"))?;
     let iso = iso(args, &project, locked.epoch)?;
     is_an_iso(&iso)?;

@@ -39,7 +39,7 @@ fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     workshop::ready()?;
     check_out(&args.out)?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     // A second build of the same profile waits here, and then reuses what the first one made.
     let _mine = project.alone(&store)?;
     let sources = project.sources(global)?;

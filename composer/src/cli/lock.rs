@@ -16,7 +16,7 @@ use crate::{Error, cli};
 pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
     let project = Project::open(&args.profile, global)?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     let _mine = project.alone(&store)?;
     let update = match &args.update {
         None => Update::Keep,
@@ -25,7 +25,7 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
     };
     let sources = project.sources(global)?;
     let prior = prior(&project, &sources, &store)?;
-    let debs = runtime_debs(&project, prior.as_ref(), global, &store)?;
+    let debs = runtime_debs(&project, prior.as_ref(), false, global, &store)?;
     let lock = pin(&project, prior.as_ref(), &update, &debs, &sources, &store)?;
     save(&project, prior.as_ref(), &lock)
 }
@@ -66,13 +66,13 @@ pub fn obtain(
     if strictness == Strictness::Locked {
         return match (prior, stale) {
             (Some(lock), None) => {
-                supply_runtime(&lock, project, global, store)?;
+                supply_runtime(&lock, project, offline, global, store)?;
                 Ok(lock)
             }
             (_, reasons) => Err(refused(project, &reasons.unwrap_or_default())),
         };
     }
-    let debs = runtime_debs(project, prior.as_ref(), global, store)?;
+    let debs = runtime_debs(project, prior.as_ref(), offline, global, store)?;
     let current = prior.as_ref().is_some_and(|lock| stale.is_none() && same_runtime(lock, &debs));
     if let (true, Some(lock)) = (current, &prior) {
         return Ok(lock.clone());
@@ -93,11 +93,17 @@ fn refused(project: &Project, reasons: &[String]) -> Error {
 }
 
 /// The runtime's packages, fit for the suite: built in a checkout, or from a folder, or those of the lock in the store.
-fn runtime_debs(project: &Project, prior: Option<&Lock>, global: &Global, store: &Store) -> Result<Vec<LocalDeb>> {
+fn runtime_debs(
+    project: &Project,
+    prior: Option<&Lock>,
+    offline: bool,
+    global: &Global,
+    store: &Store,
+) -> Result<Vec<LocalDeb>> {
     let here = std::env::current_dir().at("find", Path::new("."))?;
     let names = project.spec().runtime();
     let found = match runtime::Source::find(global.runtime.as_deref(), &here) {
-        Ok(source) => runtime::debs(&names, &source, store, &project.progress)?,
+        Ok(source) => runtime::debs(&names, &source, store, &project.progress, offline)?,
         Err(nowhere) => {
             let locked: Vec<_> = prior.map(of_runtime).unwrap_or_default();
             let complete = names.iter().all(|name| locked.iter().any(|p| p.name == *name));
@@ -120,12 +126,12 @@ fn of_runtime(lock: &Lock) -> Vec<&LockedPackage> {
 
 /// Sees to it that the store holds the runtime's packages that the lock names: on a new machine they are made again, and
 /// must come out the same.
-fn supply_runtime(lock: &Lock, project: &Project, global: &Global, store: &Store) -> Result<()> {
+fn supply_runtime(lock: &Lock, project: &Project, offline: bool, global: &Global, store: &Store) -> Result<()> {
     let missing = || of_runtime(lock).into_iter().find(|p| !store.contains(&p.sha256));
     if missing().is_none() {
         return Ok(());
     }
-    let made = runtime_debs(project, Some(lock), global, store)?;
+    let made = runtime_debs(project, Some(lock), offline, global, store)?;
     let Some(package) = missing() else { return Ok(()) };
     let other = made.iter().find(|deb| deb.name() == package.name).map_or("none", |deb| deb.filename.as_str());
     Err(Error::input(format!("the lock names {}, but the runtime here makes {other}", package.filename)).help(

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
 use crate::cli::args::{Global, ProfileArg, Profiles};
 use crate::cli::report;
 use crate::error::Result;
 use crate::profile::check::node::brief;
 use crate::profile::{source, yaml};
+use crate::{Error, interrupt};
 
 /// The profiles that are meant: the one named, or all of `./profiles`.
 pub fn profiles(args: &Profiles) -> Result<Vec<ProfileArg>> {
@@ -56,7 +56,7 @@ pub fn each(args: &Profiles, global: &Global, work: impl Fn(&ProfileArg) -> Resu
     }
     let mut failed = Vec::new();
     for profile in &profiles {
-        match work(profile) {
+        match interrupt::translate(interrupt::check().and_then(|()| work(profile))) {
             Ok(()) => {}
             Err(error) if error.kind() == crate::Kind::Interrupted => return Err(error),
             Err(error) => failed.push((profile, error)),

@@ -49,8 +49,10 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    interrupt::install();
     let format = cli.global.log_format;
+    interrupt::install(move || {
+        report::show(&interrupt::error(), format);
+    });
     match interrupt::translate(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::show(&error, format),

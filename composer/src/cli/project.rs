@@ -82,7 +82,7 @@ impl Project {
 
     /// Waits until no other run builds or locks this profile, and keeps others waiting.
     pub fn alone(&self, store: &Store) -> Result<Guard> {
-        store.lock(&format!("build-{}", self.spec().profile))
+        store.lock(&format!("build-{}", self.spec().profile), "another run with this profile", &self.progress)
     }
 
     /// Where packages come from: the vendor archive, the profile's mirrors, the host's and Debian's, the snapshot server.

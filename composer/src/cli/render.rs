@@ -18,7 +18,7 @@ pub fn run(args: &Render, global: &Global) -> Result<()> {
     refuse_full(&args.to)?;
     let project = Project::open(&args.profile, global)?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     let _mine = project.alone(&store)?;
     let sources = project.sources(global)?;
     let strictness = if args.offline { Strictness::Locked } else { Strictness::Mend };

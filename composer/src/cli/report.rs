@@ -1,12 +1,13 @@
 //! Showing an error: for a person with spans and help, for a machine as one JSON line.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use crate::Error;
 use crate::archive::PinError;
 use crate::cli::args::LogFormat;
+use crate::progress;
 use crate::spec::load::ProfileView;
 use crate::spec::types::Origin;
 
@@ -15,8 +16,7 @@ pub fn show(error: &Error, format: LogFormat) -> ExitCode {
         LogFormat::Json => json(error),
         LogFormat::Text => text(error),
     };
-    // Nothing is left to do if stderr is closed: the exit status still speaks.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    progress::write(&text);
     ExitCode::from(error.kind().exit_code())
 }
 

@@ -24,8 +24,8 @@ pub fn run(args: &Vendor, global: &Global) -> Result<()> {
     let name = &project.spec().profile;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("out/{name}.vendor.tar")));
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
-    let _mine = store.lock(&format!("vendor-{name}"))?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
+    let _mine = project.alone(&store)?;
     let sources = project.sources(global)?;
     let lock = lock::obtain(&project, Strictness::Locked, args.offline, &sources, &store, global)?;
     fetch(&lock, &project, args.offline, &sources, &store)?;

@@ -47,7 +47,7 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let project = Project::open(profile, global)?;
     workshop::ready()?;
     let store = open_store(global)?;
-    let _using = store.lock_shared("in-use")?;
+    let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = locked(&project)?;
     let sources = project.sources(global)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
@@ -63,13 +63,8 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
             Ok(())
         }
         code if code == Kind::Differs.exit_code() => Err(again.explain(&locked, &bench, &store)?),
-        code => Err(Error::new(kind(code), "the second build failed").help("its own words are above")),
+        code => Err(Error::new(Kind::from_exit_code(code), "the second build failed").help("its own words are above")),
     }
-}
-
-fn kind(code: u8) -> Kind {
-    let kinds = [Kind::Input, Kind::Usage, Kind::Host, Kind::Network, Kind::Package, Kind::Interrupted];
-    kinds.into_iter().find(|kind| kind.exit_code() == code).unwrap_or(Kind::Internal)
 }
 
 fn locked(project: &Project) -> Result<Lock> {
@@ -239,6 +234,7 @@ fn elsewhere<T>(start: impl FnOnce() -> T) -> T {
 fn relay(line: &str, project: &Project) {
     let event: Value = serde_json::from_str(line).unwrap_or_default();
     let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| event.get(key).and_then(Value::as_u64).unwrap_or_default();
     match (text("event"), event.get("exit").and_then(Value::as_u64)) {
         ("error", Some(code)) if code == u64::from(Kind::Differs.exit_code()) => {}
         ("error", _) => {
@@ -248,6 +244,7 @@ fn relay(line: &str, project: &Project) {
             }
             project.progress.say("help", text("help"));
         }
+        ("progress", _) => project.progress.amount(text("what"), number("done"), number("total"), None),
         ("", _) => {}
         (what, _) => project.progress.say(what, text("text")),
     }

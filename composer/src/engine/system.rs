@@ -135,7 +135,7 @@ impl Plan<'_> {
         };
         let mut found = find()?;
         if found.is_none() {
-            mine.push(store.lock(&format!("layer-{key}"))?);
+            mine.push(store.lock(&format!("layer-{key}"), "another build that makes this layer", progress)?);
             found = find()?;
         }
         let latest = format!("{}-{layer}", self.profile);

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 use super::deb::Meta;
 use crate::error::IoContext;
+use crate::interrupt::Registered;
 use crate::progress::Progress;
 use crate::{Error, Result};
 
@@ -21,16 +23,22 @@ const TAIL: usize = 30;
 const NEWS: Duration = Duration::from_secs(15);
 
 /// Builds `names` in release and gives the folder that holds the programs.
-pub fn cargo(root: &Path, names: &[&str], progress: &Progress) -> Result<PathBuf> {
+pub fn cargo(root: &Path, names: &[&str], progress: &Progress, offline: bool) -> Result<PathBuf> {
     let target = target_folder(root);
     let mut args = vec!["build", "--release", "--locked", "--target", TARGET, "--color", "never"];
+    args.extend(offline.then_some("--offline"));
     args.extend(names.iter().flat_map(|name| ["-p", name]));
     let command = duct::cmd(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), &args)
         .dir(root)
         .env("CARGO_TARGET_DIR", &target)
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root))
         .stdin_null()
-        .stderr_to_stdout();
+        .stderr_to_stdout()
+        // A group of its own, to be stopped with the compilers that it starts.
+        .before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
     progress.say("runtime", &format!("building {}", names.join(", ")));
     follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
     Ok(target.join(TARGET).join("release"))
@@ -61,6 +69,7 @@ fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Resul
         Ok(reader) => reader,
         Err(e) => return Err((e, tail)),
     };
+    let _registered: Vec<Registered> = reader.pids().into_iter().map(Registered::group).collect();
     for line in BufReader::new(&reader).lines() {
         let line = match line {
             Ok(line) => line,
@@ -86,6 +95,11 @@ fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
             .help("install Rust from https://rustup.rs, or give a folder of their .debs with --runtime");
     }
     let text = Vec::from(tail.clone()).join("\n");
+    if args.contains(&"--offline") && text.contains("--offline") {
+        return Error::network("cannot build the runtime services offline: crates are missing")
+            .detail(text)
+            .help("build once without --offline, or give a folder of their .debs with --runtime");
+    }
     let unreachable = ["failed to download", "Could not resolve", "spurious network error", "failed to fetch"];
     let make = if unreachable.iter().any(|mark| text.contains(mark)) { Error::network } else { Error::host };
     make("cannot build the runtime services").detail(text).help(format!("try `cargo {}` to see it all", args.join(" ")))
@@ -152,6 +166,15 @@ mod tests {
         assert_eq!(error.to_string(), "cannot build the runtime services");
         assert!(error.causes()[0].ends_with("line 40\nerror: no"));
         assert_eq!(error.help_text(), Some("try `cargo build -p x` to see it all"));
+    }
+
+    #[test]
+    fn crates_that_are_missing_offline_are_no_riddle() {
+        let said = ["error: no matching package named `x` found", "you may wish to retry without `--offline`."];
+        let tail = Lines::from(said.map(str::to_owned));
+        let error = failed(&std::io::Error::other("exit status 101"), &tail, &["build", "--offline"]);
+        assert_eq!(error.kind(), crate::Kind::Network);
+        assert!(error.help_text().unwrap().contains("build once without --offline"));
     }
 
     #[test]

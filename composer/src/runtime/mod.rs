@@ -70,14 +70,20 @@ impl Source {
     }
 }
 
-/// The packages `names`, in that order, in the store.
-pub fn debs(names: &[&str], source: &Source, store: &Store, progress: &Progress) -> Result<Vec<LocalDeb>> {
+/// The packages `names`, in that order, in the store. `offline` keeps cargo from the network.
+pub fn debs(
+    names: &[&str],
+    source: &Source,
+    store: &Store,
+    progress: &Progress,
+    offline: bool,
+) -> Result<Vec<LocalDeb>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
     match source {
         Source::Folder(folder) => names.iter().map(|name| from_folder(name, folder, store)).collect(),
-        Source::Checkout(root) => from_checkout(names, root, store, progress),
+        Source::Checkout(root) => from_checkout(names, root, store, progress, offline),
     }
 }
 
@@ -155,8 +161,14 @@ struct Recipe<'a> {
 /// Changes when `deb` packs the same input differently.
 const FORMAT: u32 = 1;
 
-fn from_checkout(names: &[&str], root: &Path, store: &Store, progress: &Progress) -> Result<Vec<LocalDeb>> {
-    let _one_at_a_time = store.lock("runtime")?;
+fn from_checkout(
+    names: &[&str],
+    root: &Path,
+    store: &Store,
+    progress: &Progress,
+    offline: bool,
+) -> Result<Vec<LocalDeb>> {
+    let _one_at_a_time = store.lock("runtime", "another run that builds the runtime services", progress)?;
     let key = fresh::digest(root, names)?.to_string();
     if let Some(known) = store.record::<Vec<LocalDeb>>("runtime-sources", &key)?
         && known.iter().map(|deb| store.verify(&deb.sha256)).collect::<Result<Vec<_>>>()?.into_iter().all(|whole| whole)
@@ -164,7 +176,7 @@ fn from_checkout(names: &[&str], root: &Path, store: &Store, progress: &Progress
         return Ok(known);
     }
     let metas = names.iter().map(|name| build::meta(root, name)).collect::<Result<Vec<_>>>()?;
-    let folder = build::cargo(root, names, progress)?;
+    let folder = build::cargo(root, names, progress, offline)?;
     let debs =
         metas.into_iter().map(|meta| pack(&folder.join(&meta.name), &meta, store)).collect::<Result<Vec<_>>>()?;
     store.put_record("runtime-sources", &key, &debs)?;

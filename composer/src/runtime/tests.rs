@@ -85,7 +85,7 @@ fn packages_come_from_a_folder_and_then_from_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store")).unwrap();
     let source = Source::find(Some(folder.path()), Path::new("/")).unwrap();
-    let get = || debs(&["borg-test"], &source, &store, &Progress::silent());
+    let get = || debs(&["borg-test"], &source, &store, &Progress::silent(), false);
     assert!(get().unwrap_err().to_string().starts_with("no package borg-test in "));
 
     let (bytes, package) = packed(b"program", (2, 34));
@@ -116,8 +116,13 @@ fn a_checkout_is_found_from_below_it() {
     let found = Source::find(None, &root.join("composer/src/runtime")).unwrap();
     assert_eq!(found, Source::Checkout(root.to_owned()));
     assert!(Source::find(None, Path::new("/")).unwrap_err().help_text().unwrap().contains("BORG_RUNTIME"));
-    let unknown =
-        debs(&["borg-none"], &found, &Store::open(tempfile::tempdir().unwrap().path()).unwrap(), &Progress::silent());
+    let unknown = debs(
+        &["borg-none"],
+        &found,
+        &Store::open(tempfile::tempdir().unwrap().path()).unwrap(),
+        &Progress::silent(),
+        false,
+    );
     assert!(unknown.unwrap_err().to_string().starts_with("there is no runtime crate borg-none"));
 }
 
@@ -129,7 +134,7 @@ fn the_runtime_is_built_and_fits_bookworm() {
     let store = Store::open(folder.path()).unwrap();
     let source = Source::find(None, Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = ["borg-boot-check", "borg-com-monitor", "borg-mcp-fs"];
-    let packages = debs(&names, &source, &store, &Progress::silent()).unwrap();
+    let packages = debs(&names, &source, &store, &Progress::silent(), false).unwrap();
     for (package, name) in packages.iter().zip(names) {
         assert_eq!(package.name, name);
         check_glibc(package, Suite::Bookworm).unwrap();

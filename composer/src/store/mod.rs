@@ -18,12 +18,15 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::{IoContext, Result};
+use crate::interrupt::{self, Heeding};
+use crate::progress::Progress;
 use crate::{Digest, Error};
 use session::Session;
 
@@ -137,7 +140,7 @@ impl Store {
     pub fn verify(&self, digest: &Digest) -> Result<bool> {
         let path = self.object(digest);
         let Ok(file) = File::open(&path) else { return Ok(false) };
-        if Digest::of_reader(file).at("read", &path)? == *digest {
+        if Digest::of_reader(Heeding(file)).at("read", &path)? == *digest {
             return Ok(true);
         }
         self.discard(digest)?;
@@ -189,27 +192,45 @@ impl Store {
     }
 
     /// Waits for the lock `name`, so that of two builds that need the same thing one makes it and the other reuses it.
-    pub fn lock(&self, name: &str) -> Result<Guard> {
-        self.flock(name, FlockArg::LockExclusive)
+    /// `holder` is who has it meanwhile, as the rest of "waiting for".
+    pub fn lock(&self, name: &str, holder: &str, progress: &Progress) -> Result<Guard> {
+        self.wait(name, FlockArg::LockExclusiveNonblock, holder, progress)
     }
 
     /// Takes the lock `name` together with others who do the same: builds do, so that `clean` cannot run meanwhile.
-    pub fn lock_shared(&self, name: &str) -> Result<Guard> {
-        self.flock(name, FlockArg::LockShared)
+    pub fn lock_shared(&self, name: &str, progress: &Progress) -> Result<Guard> {
+        self.wait(name, FlockArg::LockSharedNonblock, "`clean`", progress)
     }
 
     /// Takes the lock `name` alone, or fails at once.
     pub fn lock_alone(&self, name: &str) -> Result<Guard> {
-        self.flock(name, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| Error::host(format!("a build is using {}", self.root.display())).help("wait until it is done"))
+        let in_use = || Error::host(format!("a build is using {}", self.root.display())).help("wait until it is done");
+        self.attempt(name, FlockArg::LockExclusiveNonblock)?.ok_or_else(in_use)
     }
 
-    fn flock(&self, name: &str, how: FlockArg) -> Result<Guard> {
+    /// Tries again and again, so that the user can stop it: flock(2) itself would wait on.
+    fn wait(&self, name: &str, how: FlockArg, holder: &str, progress: &Progress) -> Result<Guard> {
+        if let Some(guard) = self.attempt(name, how)? {
+            return Ok(guard);
+        }
+        progress.say("waiting", &format!("for {holder}"));
+        loop {
+            interrupt::check()?;
+            std::thread::sleep(interrupt::GLANCE);
+            if let Some(guard) = self.attempt(name, how)? {
+                return Ok(guard);
+            }
+        }
+    }
+
+    fn attempt(&self, name: &str, how: FlockArg) -> Result<Option<Guard>> {
         let path = self.root.join("locks").join(name);
         let file = File::options().create(true).append(true).open(&path).at("create", &path)?;
-        Flock::lock(file, how)
-            .map(Guard)
-            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))
+        match Flock::lock(file, how) {
+            Ok(held) => Ok(Some(Guard(held))),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, e)) => Err(Error::host(format!("cannot lock {}", path.display())).because(&e)),
+        }
     }
 
     /// Every object by its name.
@@ -329,5 +350,33 @@ fn remove_if_there(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).at("remove", path),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_lock_says_for_what() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let progress = Progress::silent();
+        let lock = || store.lock("build-x", "another build of this profile", &progress).unwrap();
+        let held = lock();
+        assert_eq!(progress.said(), "");
+        std::thread::scope(|scope| {
+            let second = scope.spawn(lock);
+            std::thread::sleep(Duration::from_millis(200));
+            assert!(!second.is_finished());
+            drop(held);
+            drop(second.join().unwrap());
+        });
+        assert_eq!(progress.said(), "  waiting  for another build of this profile");
+        let _shared =
+            [store.lock_shared("in-use", &progress).unwrap(), store.lock_shared("in-use", &progress).unwrap()];
+        assert!(store.lock_alone("in-use").unwrap_err().to_string().starts_with("a build is using"));
     }
 }

@@ -35,7 +35,7 @@ impl Tools {
         if root.is_dir() {
             return Ok(Tools { root });
         }
-        let _guard = store.lock(&format!("tools-{key}"))?;
+        let _guard = store.lock(&format!("tools-{key}"), "another run that unpacks the tools", progress)?;
         if root.is_dir() {
             return Ok(Tools { root });
         }

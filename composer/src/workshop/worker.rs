@@ -105,9 +105,7 @@ impl Started {
 }
 
 fn failed(kind: u8, message: String, causes: Vec<String>, help: Option<String>) -> Error {
-    let kinds = [Kind::Input, Kind::Host, Kind::Network, Kind::Differs, Kind::Package, Kind::Boot, Kind::Interrupted];
-    let kind = kinds.into_iter().find(|k| k.exit_code() == kind).unwrap_or(Kind::Internal);
-    let error = causes.into_iter().fold(Error::new(kind, message), Error::detail);
+    let error = causes.into_iter().fold(Error::new(Kind::from_exit_code(kind), message), Error::detail);
     match help {
         Some(help) => error.help(help),
         None => error,
@@ -123,14 +121,14 @@ fn command(verb: &str) -> Command {
 
 /// Tries whether a worker could leave the host's namespaces and mount what it needs.
 pub fn probe() -> Result<()> {
-    Started::new(command(OUTER).arg(PROBE))?.result(&Progress::silent()).map(drop)
+    Started::new(command(OUTER).arg(PROBE))?.result(&Progress::new(false)).map(drop)
 }
 
 /// Removes a folder with all that is in it, though its files may belong to subordinate ids.
 pub fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(e) if rootless::needed() && e.kind() == io::ErrorKind::PermissionDenied => {
-            Started::new(command(OUTER).arg(REMOVE).arg(path))?.result(&Progress::silent()).map(drop)
+            Started::new(command(OUTER).arg(REMOVE).arg(path))?.result(&Progress::new(false)).map(drop)
         }
         other => other.at("remove", path),
     }
@@ -189,7 +187,7 @@ fn become_root() -> Result<()> {
     let word = outside.0.stdin.take();
     rootless::leave()?;
     word.map(|mut word| word.write_all(b"left")).transpose().at("write", Path::new("a pipe"))?;
-    outside.result(&Progress::silent())?;
+    outside.result(&Progress::new(false))?;
     // The kernel may forget it with the change of privileges.
     die_with_parent()
 }

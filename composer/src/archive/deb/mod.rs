@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::control::{Paragraph, paragraphs};
 use crate::error::{Error, IoContext, Result};
+use crate::interrupt::Heeding;
 
 pub use repack::repack;
 pub use unpack::unpack;
@@ -71,7 +72,7 @@ fn with_member<T>(reader: impl Read, stem: &str, take: impl FnOnce(&mut dyn Read
 }
 
 fn decompressor<'a>(suffix: &str, member: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    let input = BufReader::with_capacity(256 << 10, member);
+    let input = BufReader::with_capacity(256 << 10, Heeding(member));
     Ok(match suffix {
         ".xz" => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
         ".zst" => Box::new(zstd::stream::read::Decoder::with_buffer(input)?),

@@ -16,6 +16,9 @@ use crate::{Error, Result, parallel};
 
 const THREADS: usize = 4;
 
+/// What a second run that lacks packages waits for.
+const WAITED_FOR: &str = "the downloads of another run";
+
 /// Sees to it that the store holds all of `packages`. `archives` are the spec's.
 pub fn fetch(
     packages: &[&LockedPackage],
@@ -29,7 +32,7 @@ pub fn fetch(
         return Ok(());
     }
     // A second run waits here and then finds everything; so no partial file has two writers.
-    let _guard = store.lock("downloads")?;
+    let _guard = store.lock("downloads", WAITED_FOR, progress)?;
     let wrong = from_vendor(packages, sources, store, progress)?;
     let wanted = missing(packages, store);
     if wanted.is_empty() {
@@ -50,7 +53,7 @@ pub fn supply(packages: &[&LockedPackage], sources: &Sources, store: &Store, pro
     if sources.vendor.is_none() || missing(packages, store).is_empty() {
         return Ok(());
     }
-    let _guard = store.lock("downloads")?;
+    let _guard = store.lock("downloads", WAITED_FOR, progress)?;
     from_vendor(packages, sources, store, progress).map(|_| ())
 }
 

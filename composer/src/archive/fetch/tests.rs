@@ -45,7 +45,7 @@ impl Bench {
     }
 
     fn fetch(&self, offline: bool) -> Result<()> {
-        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_secs(2) };
+        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_secs(2), ..Limits::default() };
         let net = Net::new(Client::new(limits, Proxies::default(), Vec::new()));
         let vendor = self.vendor.as_deref().map(|place| Vendor::open(place).unwrap());
         let sources = Sources::only(&[format!("{}/debian", self.server.url)], net).with(vendor, self.snapshot.clone());

@@ -8,11 +8,15 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use super::Failure;
+use super::flow::{self, CHUNK, Flow, Pace};
 use crate::error::IoContext;
+use crate::interrupt::Heeding;
 
 /// How long to wait before a mirror counts as dead.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +24,21 @@ pub struct Limits {
     pub connect: Duration,
     /// Without a single byte.
     pub stall: Duration,
+    /// For a small file as a whole.
+    pub small: Duration,
+    /// For a large one, again and again.
+    pub large: Pace,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connect: Duration::from_secs(10), stall: Duration::from_secs(20) }
+        let pace = Duration::from_secs(30);
+        Limits {
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(20),
+            small: pace,
+            large: Pace { within: pace, least: Some(30_000) },
+        }
     }
 }
 
@@ -87,9 +101,30 @@ pub struct Client {
 }
 
 /// An answer, and where in the file it starts.
+#[derive(Debug)]
 pub struct Body {
     pub start: u64,
-    pub reader: Box<dyn Read>,
+    from: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Net(Flow),
+    Disk(File),
+}
+
+impl Body {
+    /// The next bytes; none at the end.
+    pub fn next(&mut self) -> Result<Vec<u8>, Failure> {
+        match &mut self.from {
+            Origin::Net(flow) => flow.next(),
+            Origin::Disk(file) => {
+                let mut bytes = Vec::with_capacity(CHUNK);
+                Heeding(file).take(CHUNK as u64).read_to_end(&mut bytes).map_err(Failure::of_io)?;
+                Ok(bytes)
+            }
+        }
+    }
 }
 
 impl Client {
@@ -99,27 +134,35 @@ impl Client {
 
     /// Gets `path` below `mirror` from the byte `start` on; a server that does not do ranges starts at 0.
     pub fn get(&self, mirror: &str, path: &str, start: u64) -> Result<Body, Failure> {
-        let address = format!("{}/{}", mirror.trim_end_matches('/'), path);
-        match mirror.strip_prefix("file:") {
-            Some(_) => local(address.trim_start_matches("file:").trim_start_matches("//"), path, start),
-            None => self.http(mirror, &encoded(path), path, start),
-        }
+        self.at_pace(mirror, path, start, self.limits.large)
     }
 
     /// Gets a small file whole.
-    pub fn small(&self, mirror: &str, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        whole(self.get(mirror, path, 0)?, path, limit)
+    pub fn small(&self, mirror: &str, path: &str, limit: usize) -> Result<Vec<u8>, Failure> {
+        whole(self.at_pace(mirror, path, 0, self.small_pace())?, path, limit)
     }
 
     /// Asks a server's interface and gets its small answer. Each of `steps` is one step of the path, whatever is in it.
-    pub fn ask(&self, server: &str, steps: &[&str], query: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+    pub fn ask(&self, server: &str, steps: &[&str], query: &str, limit: usize) -> Result<Vec<u8>, Failure> {
         let path: Vec<String> = steps.iter().map(|step| encoded(step).replace('/', "%2f")).collect();
         let shown = steps.join("/");
-        whole(self.http(server, &format!("{}?{query}", path.join("/")), &shown, 0)?, &shown, limit)
+        whole(self.http(server, &format!("{}?{query}", path.join("/")), &shown, 0, self.small_pace())?, &shown, limit)
+    }
+
+    fn small_pace(&self) -> Pace {
+        Pace { within: self.limits.small, least: None }
+    }
+
+    fn at_pace(&self, mirror: &str, path: &str, start: u64, pace: Pace) -> Result<Body, Failure> {
+        let address = format!("{}/{}", mirror.trim_end_matches('/'), path);
+        match mirror.strip_prefix("file:") {
+            Some(_) => local(address.trim_start_matches("file:").trim_start_matches("//"), path, start),
+            None => self.http(mirror, &encoded(path), path, start, pace),
+        }
     }
 
     /// `tail` follows the mirror's address as it is; `path` is what people are told.
-    fn http(&self, mirror: &str, tail: &str, path: &str, start: u64) -> Result<Body, Failure> {
+    fn http(&self, mirror: &str, tail: &str, path: &str, start: u64, pace: Pace) -> Result<Body, Failure> {
         let target = Target::of(mirror).ok_or_else(|| Failure::Unreachable("not an address".to_owned()))?;
         let url = format!("{}://{}/{tail}", target.scheme, target.place.trim_end_matches('/'));
         let mut request = self.agent(self.proxies.of(target.scheme, target.host))?.get(&url);
@@ -129,16 +172,14 @@ impl Client {
         if start > 0 {
             request = request.header("Range", format!("bytes={start}-"));
         }
-        let response = request.call()?;
-        let start = match response.status().as_u16() {
+        let (head, flow) = flow::ask(request, pace)?;
+        let start = match head.status.as_u16() {
             200 => 0,
-            206 if starts_at(response.headers(), start) => start,
+            206 if starts_at(&head.headers, start) => start,
             404 | 410 => return Err(Failure::Missing(path.to_owned())),
             code => return Err(Failure::Status(code, path.to_owned())),
         };
-        // The caller knows how much to expect and stops there.
-        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
-        Ok(Body { start, reader: Box::new(reader) })
+        Ok(Body { start, from: Origin::Net(flow) })
     }
 
     fn agent(&self, proxy: Option<&str>) -> Result<Agent, Failure> {
@@ -171,7 +212,7 @@ impl Client {
             Some(login) => login.split_once(':').unwrap_or((login, "")),
             None => stored().map(|l| (l.user.as_str(), l.password.as_str()))?,
         };
-        Some(format!("Basic {}", base64(format!("{user}:{password}").as_bytes())))
+        Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))))
     }
 }
 
@@ -200,10 +241,17 @@ impl<'m> Target<'m> {
 }
 
 /// Reads an answer to its end, which must come within `limit` bytes.
-fn whole(body: Body, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+fn whole(mut body: Body, path: &str, limit: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    body.reader.take(limit + 1).read_to_end(&mut bytes).map_err(Failure::of_io)?;
-    if bytes.len() as u64 > limit { Err(Failure::WrongBytes(path.to_owned())) } else { Ok(bytes) }
+    loop {
+        let more = body.next()?;
+        bytes.extend_from_slice(&more);
+        match () {
+            () if bytes.len() > limit => return Err(Failure::WrongBytes(path.to_owned())),
+            () if more.is_empty() => return Ok(bytes),
+            () => {}
+        }
+    }
 }
 
 fn local(file: &str, path: &str, start: u64) -> Result<Body, Failure> {
@@ -213,7 +261,7 @@ fn local(file: &str, path: &str, start: u64) -> Result<Body, Failure> {
         other => other.at("open", place)?,
     };
     file.seek(SeekFrom::Start(start)).at("read", place)?;
-    Ok(Body { start, reader: Box::new(file) })
+    Ok(Body { start, from: Origin::Disk(file) })
 }
 
 /// Whether `Content-Range: bytes <start>-…` says what was asked for.
@@ -232,19 +280,6 @@ fn encoded(path: &str) -> String {
         } else {
             // Writing to a string cannot fail.
             let _ = write!(text, "%{byte:02x}");
-        }
-    }
-    text
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().chain([0, 0].iter()).take(3).fold(0_usize, |word, byte| word << 8 | usize::from(*byte));
-        for place in 0..4 {
-            let digit = DIGITS.get((word >> (18 - 6 * place)) & 63).copied().unwrap_or(b'=');
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
         }
     }
     text
@@ -282,7 +317,5 @@ mod tests {
         assert_eq!((target.login, target.host, target.place), (Some("u:p"), "host", "host:80/debian"));
         assert!(Target::of("ftp://x/").is_none());
         assert_eq!(encoded("pool/g++_1%3a2~x.deb"), "pool/g%2b%2b_1%253a2~x.deb");
-        assert_eq!(base64(b"user:pass"), "dXNlcjpwYXNz");
-        assert_eq!(base64(b"a"), "YQ==");
     }
 }

@@ -20,6 +20,8 @@ pub enum Failure {
     Unreachable(String),
     /// Connected, then silent.
     Stalled,
+    /// Less came than is to be put up with, with how much that was.
+    Slow(String),
     Tls(String),
     /// The connection ended early.
     Cut(String),
@@ -40,6 +42,7 @@ impl fmt::Display for Failure {
             Failure::Unknown => f.write_str("is unknown: no such host"),
             Failure::Unreachable(why) => write!(f, "cannot be reached: {why}"),
             Failure::Stalled => f.write_str("sends nothing any more"),
+            Failure::Slow(what) => write!(f, "is too slow: {what}"),
             Failure::Tls(why) => write!(f, "has no secure connection that can be trusted: {why}"),
             Failure::Cut(why) => write!(f, "ended the connection early: {why}"),
             Failure::Untrusted(why) => f.write_str(why),
@@ -75,7 +78,10 @@ impl From<ureq::Error> for Failure {
 impl Failure {
     /// True if the same mirror may answer when it is asked again.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Failure::Unreachable(_) | Failure::Stalled | Failure::Cut(_) | Failure::Status(500.., _))
+        matches!(
+            self,
+            Failure::Unreachable(_) | Failure::Stalled | Failure::Slow(_) | Failure::Cut(_) | Failure::Status(500.., _)
+        )
     }
 
     /// Classifies what happened while connecting or reading.

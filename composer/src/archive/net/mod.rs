@@ -4,6 +4,7 @@
 
 mod client;
 mod failure;
+mod flow;
 mod partial;
 #[cfg(test)]
 #[allow(clippy::missing_panics_doc)]
@@ -15,10 +16,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use crate::progress::Progress;
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
 pub use client::{Client, Limits, Login, Proxies};
 pub use failure::Failure;
+pub use flow::Pace;
 pub use partial::Wanted;
 
 /// How often a server may be out of reach before it counts as gone: a busy one drops a connection now and then.
@@ -53,6 +55,7 @@ impl Net {
         for _ in 0..2 {
             let mut again = Vec::new();
             for (i, mirror) in round.iter().enumerate().filter(|(_, m)| !self.is_dead(m)) {
+                interrupt::check()?;
                 match ask(&self.client, mirror) {
                     Ok(answer) => return Ok(answer),
                     Err(Failure::Local(error)) => return Err(error),
@@ -82,7 +85,7 @@ impl Net {
 
     fn strike(&self, mirror: &str, failure: &Failure) {
         let (name, weight) = match failure {
-            Failure::Unreachable(_) | Failure::Stalled => (server(mirror), 1),
+            Failure::Unreachable(_) | Failure::Stalled | Failure::Slow(_) => (server(mirror), 1),
             Failure::Unknown | Failure::Tls(_) => (server(mirror), STRIKES),
             Failure::Untrusted(_) | Failure::WrongBytes(_) => (mirror, STRIKES),
             Failure::Missing(_) | Failure::Lacks(_) | Failure::Status(..) | Failure::Cut(_) | Failure::Local(_) => {

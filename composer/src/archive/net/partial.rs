@@ -1,15 +1,16 @@
 //! Downloads that go on where they were cut, and are checked while they come in.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
+use super::client::Body;
 use super::{Client, Failure};
 use crate::digest::Hasher;
 use crate::error::{IoContext, Result};
-use crate::progress::Task;
+use crate::progress::{Attempt, Task};
 use crate::store::Store;
 use crate::{Digest, Error};
 
@@ -52,15 +53,18 @@ impl Client {
         store: &Store,
         task: &Task,
     ) -> Result<PathBuf, Failure> {
+        let attempt = task.attempt();
         if partial.length < wanted.size {
             let body = self.get(mirror, wanted.path, partial.length)?;
             if body.start != partial.length {
                 partial.restart()?;
             }
-            task.add(partial.length);
-            partial.receive(body.reader, wanted.size, task)?;
+            attempt.add(partial.length);
+            partial.receive(body, wanted.size, &attempt)?;
         }
-        partial.finish(wanted, store)
+        let path = partial.finish(wanted, store)?;
+        attempt.keep();
+        Ok(path)
     }
 }
 
@@ -88,21 +92,16 @@ impl Partial {
         Ok(())
     }
 
-    fn receive(&mut self, mut reader: impl Read, size: u64, task: &Task) -> Result<(), Failure> {
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            let got = reader.read(&mut buffer).map_err(Failure::of_io)?;
-            let bytes = buffer.get(..got).unwrap_or_default();
+    fn receive(&mut self, mut body: Body, size: u64, attempt: &Attempt<'_>) -> Result<(), Failure> {
+        while self.length <= size {
+            let bytes = body.next()?;
             if bytes.is_empty() {
                 break;
             }
-            self.length += got as u64;
-            self.hasher.update(bytes);
-            self.file.write_all(bytes).at("write", &self.place)?;
-            task.add(got as u64);
-            if self.length > size {
-                break;
-            }
+            self.length += bytes.len() as u64;
+            self.hasher.update(&bytes);
+            self.file.write_all(&bytes).at("write", &self.place)?;
+            attempt.add(bytes.len() as u64);
         }
         if self.length < size {
             return Err(Failure::Cut(format!("{} of {size} bytes came", self.length)));

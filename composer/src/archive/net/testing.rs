@@ -14,6 +14,8 @@ pub enum Fault {
     CutOnce(usize),
     /// Says nothing more after so many bytes.
     Stall(usize),
+    /// Sends byte by byte after so many, with so long between them.
+    Drip(usize, Duration),
     /// Takes no notice of `Range`.
     NoRanges,
     Status(u16),
@@ -95,7 +97,9 @@ fn answer(stream: &TcpStream, inner: &Mutex<Inner>) -> Option<()> {
         (inner.files.get(&path).cloned(), fault)
     };
     let mut out = stream;
-    let (Some(bytes), None | Some(Fault::CutOnce(_) | Fault::Stall(_) | Fault::NoRanges)) = (bytes, fault) else {
+    let (Some(bytes), None | Some(Fault::CutOnce(_) | Fault::Stall(_) | Fault::Drip(..) | Fault::NoRanges)) =
+        (bytes, fault)
+    else {
         let code = if let Some(Fault::Status(code)) = fault { code } else { 404 };
         return write!(out, "HTTP/1.1 {code} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok();
     };
@@ -111,6 +115,14 @@ fn answer(stream: &TcpStream, inner: &Mutex<Inner>) -> Option<()> {
             out.write_all(&rest[..n.min(length)]).ok()?;
             thread::sleep(Duration::from_secs(30));
             Some(())
+        }
+        Some(Fault::Drip(n, pause)) => {
+            let (first, then) = rest.split_at(n.min(length));
+            out.write_all(first).ok()?;
+            then.iter().try_for_each(|byte| {
+                thread::sleep(pause);
+                out.write_all(&[*byte]).ok()
+            })
         }
         _ => out.write_all(rest).ok(),
     }

@@ -13,6 +13,7 @@ struct Bench {
     _folder: tempfile::TempDir,
     store: Store,
     net: Net,
+    progress: Progress,
     bytes: Vec<u8>,
 }
 
@@ -20,18 +21,22 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_millis(300) };
+        let limits = Limits {
+            connect: Duration::from_secs(2),
+            stall: Duration::from_millis(300),
+            small: Duration::from_secs(1),
+            large: Pace { within: Duration::from_millis(600), least: Some(2000) },
+        };
         let net = Net::new(Client::new(limits, Proxies::default(), Vec::new()));
         let bytes = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-        Bench { _folder: folder, store, net, bytes }
+        Bench { _folder: folder, store, net, progress: Progress::silent(), bytes }
     }
 
     fn fetch(&self, mirrors: &[&str]) -> Result<Vec<u8>> {
-        let progress = Progress::silent();
         let wanted = Wanted { path: PATH, size: self.bytes.len() as u64, sha256: Digest::of(&self.bytes) };
         let mirrors: Vec<String> = mirrors.iter().map(|m| (*m).to_owned()).collect();
-        let task = progress.bytes("test", wanted.size);
-        let path = self.net.first(&mirrors, "g++ 1", &progress, |client, mirror| {
+        let task = self.progress.bytes("test", wanted.size);
+        let path = self.net.first(&mirrors, "g++ 1", &self.progress, |client, mirror| {
             client.download(mirror, &wanted, &self.store, &task)
         })?;
         Ok(std::fs::read(path).unwrap())
@@ -86,6 +91,36 @@ fn a_cut_download_goes_on_where_it_was() {
     assert!(bench.fetch(&[&server.url]).unwrap() == bench.bytes);
     assert_eq!(server.log(), [format!("{PATH} 0"), format!("{PATH} 5000")]);
     assert_eq!(std::fs::read_dir(bench.store.root().join("partial")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_mirror_that_drips_is_given_up_and_said_to_be_slow() {
+    let bench = Bench::new();
+    let (slow, good) = (bench.good(), bench.good());
+    slow.fault(PATH, Fault::Drip(5000, Duration::from_millis(50)));
+    let start = Instant::now();
+    assert!(bench.fetch(&[&slow.url, &good.url]).unwrap() == bench.bytes);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let said = bench.progress.said().replace(&slow.url, "http://A").replace(&good.url, "http://B");
+    assert!(said.starts_with("   mirror  http://A is too slow: ") && said.ends_with(" s; asking http://B"), "{said}");
+    let start = good.log()[0].rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+    assert!(start > 5000, "what dripped was used: {start}");
+}
+
+#[test]
+fn a_small_file_must_come_whole_in_time() {
+    let bench = Bench::new();
+    let (slow, good) = (Server::start(), Server::start());
+    for server in [&slow, &good] {
+        server.put("InRelease", [7; 100]);
+    }
+    slow.fault("InRelease", Fault::Drip(50, Duration::from_millis(50)));
+    let mirrors = [slow.url, good.url];
+    let ask = |client: &Client, mirror: &str| client.small(mirror, "InRelease", 1000);
+    assert_eq!(bench.net.first(&mirrors, "an index", &bench.progress, ask).unwrap(), [7; 100]);
+    assert!(bench.progress.said().contains(" is too slow: "), "{}", bench.progress.said());
+    let error = bench.net.first(&mirrors[1..], "an index", &bench.progress, |c, m| c.small(m, "InRelease", 99));
+    assert!(error.unwrap_err().causes()[0].contains("serves other bytes"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! From an image spec to a lock: archives are read, packages chosen, and what can stay stays.
 
+#[cfg(test)]
+mod apt_tests;
 mod choose;
 mod local;
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn spec(archives: Vec<ArchiveSpec>, base: &[&str], packages: &[&str]) -> ImageSp
     }
 }
 
-fn now() -> u64 {
+pub fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -90,7 +90,7 @@ impl Bench {
     }
 }
 
-fn names(lock: &Lock) -> Vec<String> {
+pub fn names(lock: &Lock) -> Vec<String> {
     lock.packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect()
 }
 
@@ -201,26 +201,32 @@ fn a_lock_is_stale_when_its_spec_changed() {
     assert_eq!(lock::stale(&lock, &bench.spec).unwrap(), ["hostname", "packages"]);
 }
 
+/// An image of a suite, from Debian's own archives.
+pub fn debian(suite: Suite, base: &[&str], packages: &[&str]) -> ImageSpec {
+    let name = if suite == Suite::Trixie { "trixie" } else { "bookworm" };
+    let archives = vec![
+        archive("debian", ArchiveKind::Debian, name),
+        archive("updates", ArchiveKind::Debian, &format!("{name}-updates")),
+        archive("security", ArchiveKind::Security, &format!("{name}-security")),
+    ];
+    ImageSpec { suite, ..spec(archives, base, packages) }
+}
+
+pub const BASE: [&str; 5] = ["systemd-sysv", "dbus", "live-boot", "initramfs-tools", "linux-image-amd64"];
+
 /// Resolves a real image for each suite from Debian's own mirrors; resolving again with the lock changes nothing.
 #[test]
 #[ignore = "asks Debian's mirrors"]
 fn debian_itself() {
-    for (suite, name) in [(Suite::Trixie, "trixie"), (Suite::Bookworm, "bookworm")] {
+    for suite in [Suite::Trixie, Suite::Bookworm] {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let archives = vec![
-            archive("debian", ArchiveKind::Debian, name),
-            archive("updates", ArchiveKind::Debian, &format!("{name}-updates")),
-            archive("security", ArchiveKind::Security, &format!("{name}-security")),
-        ];
-        let base = ["systemd-sysv", "dbus", "live-boot", "initramfs-tools", "linux-image-amd64"];
-        let mut spec = spec(archives, &base, &["nginx-light", "openssh-server", "iproute2"]);
-        spec.suite = suite;
+        let spec = debian(suite, &BASE, &["nginx-light", "openssh-server", "iproute2"]);
         let (sources, progress) = (Sources::of_host(&[]), Progress::silent());
         let edges = Edges { sources: &sources, store: &store, progress: &progress, now: now() };
         let request = Request { spec: &spec, prior: None, update: &Update::Keep, runtime: &[], epoch: None };
         let lock = pin(&request, edges).unwrap();
-        assert!(lock.packages.iter().any(|p| p.name == "nginx-light"), "{name}");
+        assert!(lock.packages.iter().any(|p| p.name == "nginx-light"), "{suite:?}");
         assert_eq!(lock, pin(&Request { prior: Some(&lock), ..request }, edges).unwrap());
         let path = folder.path().join("test.lock");
         lock::file::write(&path, &lock).unwrap();

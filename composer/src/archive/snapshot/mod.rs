@@ -16,7 +16,7 @@ use crate::progress::Task;
 use crate::store::Store;
 
 /// An answer about one version is 1 to 10 kB.
-const ANSWER_LIMIT: u64 = 1 << 20;
+const ANSWER_LIMIT: usize = 1 << 20;
 
 /// A version has one file an architecture; a second one is a build of another archive.
 const MOST: usize = 4;

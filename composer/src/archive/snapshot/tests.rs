@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn download(&self) -> Result<PathBuf, String> {
-        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_millis(500) };
+        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_millis(500), ..Limits::default() };
         let client = Client::new(limits, Proxies::default(), Vec::new());
         let task = Progress::silent().bytes("test", 0);
         download(&client, &self.server.url, &self.package, &self.store, &task).map_err(|e| e.to_string())

@@ -3,6 +3,7 @@
 //! A version set is a list of candidates of one name: `Depends: a | b` becomes the union of the sets of `a`, of `a`'s
 //! providers by name, and of `b`; `Conflicts: c` becomes the set of `c`'s candidates that are allowed beside.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -17,6 +18,7 @@ use super::Favored;
 use super::universe::{Id, Universe};
 use crate::archive::index::Package;
 use crate::archive::relation::{self, Relation};
+use crate::interrupt;
 
 pub struct Provider<'u, 'a> {
     universe: &'u Universe<'a>,
@@ -176,6 +178,10 @@ impl Interner for Provider<'_, '_> {
 }
 
 impl DependencyProvider for Provider<'_, '_> {
+    fn should_cancel_with_value(&self) -> Option<Box<dyn Any>> {
+        interrupt::asked().then(|| Box::new(()) as Box<dyn Any>)
+    }
+
     async fn filter_candidates(&self, candidates: &[SolvableId], set: VersionSetId, inverse: bool) -> Vec<SolvableId> {
         self.with_set(set, |set| {
             candidates.iter().copied().filter(|c| set.members.contains(&c.into_raw()) != inverse).collect()

@@ -16,6 +16,7 @@ use super::sources::Sources;
 use super::trust::{self, Asked, Keyring, Release, Signed};
 use crate::digest::Hasher;
 use crate::error::{IoContext, Result};
+use crate::interrupt::Heeding;
 use crate::lock::types::LockedArchive;
 use crate::progress::Progress;
 use crate::spec::types::{ArchiveKind, ArchiveSpec};
@@ -23,7 +24,7 @@ use crate::store::Store;
 use crate::{Digest, Error};
 
 /// An `InRelease` file is 140 kB, a decoded index of all of Debian 60 MB.
-const RELEASE_LIMIT: u64 = 16 << 20;
+const RELEASE_LIMIT: usize = 16 << 20;
 const INDEX_LIMIT: u64 = 1 << 30;
 
 /// What an archive holds, as it was signed.
@@ -72,7 +73,9 @@ pub fn load(archive: &ArchiveSpec, edges: Edges<'_>) -> Result<State> {
     let indices = paths.iter().map(|path| index(archive, &mirrors, path, &release, edges));
     let indices = indices.collect::<Result<Vec<_>>>()?;
     let inrelease = kept::keep(&bytes, &paths, &release, edges.store)?;
-    edges.store.put_record("suite", &key, &Seen { date: release.date })?;
+    // Another run may have seen a newer one meanwhile.
+    let newest = edges.store.record::<Seen>("suite", &key)?.map_or(0, |seen| seen.date);
+    edges.store.put_record("suite", &key, &Seen { date: newest.max(release.date) })?;
     let locked = LockedArchive {
         name: archive.name.clone(),
         suite: archive.suite.clone(),
@@ -135,26 +138,37 @@ fn paths(archive: &ArchiveSpec, release: &Release) -> Result<Vec<String>> {
 /// An index's text: from the store if it was decoded before.
 fn index(archive: &ArchiveSpec, mirrors: &[String], path: &str, release: &Release, edges: Edges<'_>) -> Result<String> {
     let (sha256, size) = release.file(path).ok_or_else(|| Error::internal(format!("{path} is not in the index")))?;
-    let key = sha256.to_string();
-    if let Some(decoded) = edges.store.record::<Decoded>("index", &key)?
-        && let Some(bytes) = edges.store.read(&decoded.sha256)?
-    {
-        return text(bytes, path);
-    }
     if size == 0 {
         return Ok(String::new());
     }
-    let task = edges.progress.bytes("index", size);
+    if let Some(bytes) = decoded(&sha256, edges.store)? {
+        return text(bytes, path);
+    }
     let what = format!("{path} of {}", archive.suite);
+    // Another run may be at the same file.
+    let holder = format!("another run, which reads {what}");
+    let _guard = edges.store.lock(&format!("index-{sha256}"), &holder, edges.progress)?;
+    if let Some(bytes) = decoded(&sha256, edges.store)? {
+        return text(bytes, path);
+    }
+    let task = edges.progress.bytes("index", size);
     let fetched = edges.sources.net.first(mirrors, &what, edges.progress, |client, mirror| {
         fetch_index(client, mirror, archive, path, release, edges.store, &task)
     });
     task.finish();
     fetched?;
     let decoded = decode(path, &sha256, edges.store)?;
-    edges.store.put_record("index", &key, &Decoded { sha256: decoded })?;
+    edges.store.put_record("index", &sha256.to_string(), &Decoded { sha256: decoded })?;
     edges.store.discard(&sha256)?;
     text(edges.store.read(&decoded)?.unwrap_or_default(), path)
+}
+
+/// What an index held when it was decoded before.
+fn decoded(sha256: &Digest, store: &Store) -> Result<Option<Vec<u8>>> {
+    match store.record::<Decoded>("index", &sha256.to_string())? {
+        Some(decoded) => store.read(&decoded.sha256),
+        None => Ok(None),
+    }
 }
 
 fn fetch_index(
@@ -183,7 +197,7 @@ fn fetch_index(
 /// Decodes a fetched index into the store.
 fn decode(path: &str, sha256: &Digest, store: &Store) -> Result<Digest> {
     let place = store.object(sha256);
-    let input = BufReader::with_capacity(256 << 10, File::open(&place).at("open", &place)?);
+    let input = BufReader::with_capacity(256 << 10, Heeding(File::open(&place).at("open", &place)?));
     let reader: Box<dyn Read> = match path.rsplit_once('.') {
         Some((_, "xz")) => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
         Some((_, "gz")) => Box::new(flate2::bufread::MultiGzDecoder::new(input)),

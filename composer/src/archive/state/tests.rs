@@ -54,11 +54,14 @@ impl Bench {
         sha256
     }
 
-    fn load_from(&self, archive: &ArchiveSpec) -> Result<State> {
-        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_secs(2) };
+    fn load_into(&self, archive: &ArchiveSpec, store: &Store, progress: &Progress) -> Result<State> {
+        let limits = Limits { connect: Duration::from_secs(2), stall: Duration::from_secs(2), ..Limits::default() };
         let sources = Sources::only(&[], Net::new(Client::new(limits, Proxies::default(), Vec::new())));
-        let progress = Progress::silent();
-        load(archive, Edges { sources: &sources, store: &self.store, progress: &progress, now: self.now })
+        load(archive, Edges { sources: &sources, store, progress, now: self.now })
+    }
+
+    fn load_from(&self, archive: &ArchiveSpec) -> Result<State> {
+        self.load_into(archive, &self.store, &Progress::silent())
     }
 
     fn load(&self) -> Result<State> {
@@ -80,6 +83,28 @@ fn an_index_is_read_and_kept_decoded() {
     let asked = bench.server.log().len();
     bench.load().unwrap();
     assert_eq!(bench.server.log().len(), asked + 1, "only InRelease is asked for again");
+}
+
+#[test]
+fn of_two_runs_on_a_fresh_store_one_fetches_and_the_other_reuses() {
+    let bench = Bench::new();
+    bench.publish(&["a 1"], 100, "");
+    let index = "dists/test/main/binary-amd64/Packages.xz";
+    bench.server.fault(index, Fault::Drip(0, Duration::from_millis(3)));
+    let progress = Progress::silent();
+    let run = || {
+        let store = Store::open(bench.store.root()).unwrap();
+        bench.load_into(&bench.archive, &store, &progress).map(|state| state.indices)
+    };
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        for run in runs {
+            assert_eq!(run.join().unwrap().unwrap(), [index_of(&["a 1"])]);
+        }
+    });
+    assert_eq!(bench.server.log().iter().filter(|asked| asked.starts_with(index)).count(), 1);
+    let waits = "  waiting  for another run, which reads main/binary-amd64/Packages.xz of test";
+    assert!(progress.said().lines().all(|line| line == waits) && progress.said() != "", "{}", progress.said());
 }
 
 #[test]
