@@ -75,7 +75,7 @@ fn another_machine_without_a_network_builds_the_same() {
     let ran = cut_off(&folder, &store, &args).exits(0).says("packages taken from .");
     assert_eq!(sha256(&folder.join(ran.last_line())), hash);
 
-    // A store that has the runtime's packages in another form only: the tar itself will do, and lies are found out.
+    // One byte of one package is another, and the store has lost that package: the lie is found out and named.
     let mut bytes = fs::read(&tar).unwrap();
     let lock = fs::read_to_string(profile.with_extension("lock")).unwrap();
     let digest = locked(&lock, "nginx-common");
