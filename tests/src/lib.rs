@@ -5,6 +5,7 @@
 // Assertions return what they looked at, to be chained or dropped.
 #![allow(clippy::return_self_not_must_use)]
 
+pub mod apt;
 pub mod console;
 pub mod real;
 

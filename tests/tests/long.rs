@@ -1,4 +1,7 @@
-//! The long form: bookworm, and the live-build engine.
+//! The long form: bookworm, the live-build engine, and apt as the yardstick.
+
+#[path = "long/apt.rs"]
+mod apt;
 
 use borg_tests::real::{bench, boot, build, edge_iot};
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
 
+#[path = "real/apt.rs"]
+mod apt;
 #[path = "real/console.rs"]
 mod console;
 #[path = "real/faults.rs"]

@@ -25,7 +25,8 @@ use crate::store::Store;
 use crate::workshop::{self, Run, Voice};
 use crate::{Digest, Kind};
 
-pub use job::{Installed, LiveBuildJob, LiveBuilt, debs, places};
+pub use archive::entry;
+pub use job::{Deb, Installed, LiveBuildJob, LiveBuilt, debs, places};
 pub use status::differences;
 
 /// Where live-build works.

@@ -1,12 +1,13 @@
-//! Installing packages with dpkg: one unpack, one configure.
+//! Installing packages with dpkg: one unpack, one configure, unless their scripts rely on more.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::engine::job::Deb;
 use crate::engine::native::accounts;
 use crate::engine::native::modules;
+use crate::engine::native::order::{self, Needs};
 use crate::engine::native::target::Target;
 use crate::engine::ready;
 use crate::error::{IoContext, Result};
@@ -47,15 +48,34 @@ fn set_folder_times(folder: &Path, time: SystemTime) -> Result<()> {
     fs::File::open(folder).and_then(|f| f.set_modified(time)).at("write", folder)
 }
 
-/// Unpacks all, then configures all. Pre-Depends are met by order of names only, which the one configure run makes good:
-/// the scripts that need them configured are those of essential packages, whose files are already there.
+/// Unpacks all of the base system, then configures all. Pre-Depends are met by order of names only, which the one
+/// configure run makes good: the scripts that need them configured are those of essential packages, whose files are
+/// already there.
 ///
 /// `ids` are numbers that users and groups must get.
+pub fn install_base(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store) -> Result<()> {
+    at_once(target, &paths(&in_order(debs), store)?, ids)
+}
+
+/// Installs packages on the base system, whatever their scripts rely on.
 pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store) -> Result<()> {
-    if debs.is_empty() {
+    let paths = paths(&in_order(debs), store)?;
+    let needs = parallel::map(&paths, parallel::processors(), |path| Needs::read(path))?;
+    for stage in order::stages(&needs) {
+        let stage: Vec<PathBuf> = stage.into_iter().filter_map(|place| paths.get(place).cloned()).collect();
+        at_once(target, &stage, ids)?;
+    }
+    Ok(())
+}
+
+fn paths(debs: &[&Deb], store: &Store) -> Result<Vec<PathBuf>> {
+    debs.iter().map(|deb| ready::object(&deb.sha256, store)).collect()
+}
+
+fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>) -> Result<()> {
+    if paths.is_empty() {
         return Ok(());
     }
-    let paths = in_order(debs).into_iter().map(|d| ready::object(&d.sha256, store)).collect::<Result<Vec<_>>>()?;
     dpkg(target).arg("--unpack").args(paths).run().map_err(|e| name_package(e, "unpacked"))?;
     // The initrd is made once, at the end, whatever the packages' triggers ask for.
     let mask = target.mask("usr/sbin/update-initramfs")?;

@@ -4,12 +4,13 @@
 #![allow(clippy::disallowed_methods, reason = "an edge: works in an unpacked system")]
 
 mod accounts;
-mod clean;
+pub mod clean;
 mod dpkg;
 mod facts;
 mod initrd;
 mod marks;
 mod modules;
+mod order;
 pub mod pack;
 pub mod squash;
 mod target;
@@ -91,7 +92,7 @@ impl Context<'_> {
                 fs::create_dir_all(folder).at("create", folder)?;
                 dpkg::bootstrap(folder, &input.essential, self.job.epoch, self.store)?;
                 let target = Target::enter(folder, self.job)?;
-                dpkg::install(&target, &all, ids, self.store)?;
+                dpkg::install_base(&target, &all, ids, self.store)?;
                 target.leave()?;
                 clean::clean(folder)?;
                 facts::gather(folder)

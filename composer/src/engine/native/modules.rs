@@ -36,7 +36,8 @@ pub fn beside(target: &Target, configure: impl FnOnce() -> Result<()>) -> Result
     for asked in beyond(&fs::read_to_string(target.root.join(FOLDER).join("asked")).unwrap_or_default(), &kernels) {
         depmod(target, &asked)?;
     }
-    Ok(())
+    let folder = target.root.join(FOLDER);
+    fs::remove_dir_all(&folder).at("remove", &folder)
 }
 
 fn lay_out(root: &Path) -> Result<()> {
