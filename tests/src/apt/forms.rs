@@ -2,17 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use borg_compose::archive::control::paragraphs;
-
 /// What of a text counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Its lines, in any order.
     Lines,
-    /// dpkg's status: paragraphs and fields, in any order.
-    Paragraphs,
-    /// dpkg's diversions: groups of three lines, in any order.
-    Threes,
     /// passwd(5) and group(5): names, in any order; a number stands for the name that it has in the same tree.
     Accounts,
 }
@@ -23,20 +17,9 @@ pub fn same(form: Form, a: (&str, &BTreeMap<u32, String>), b: (&str, &BTreeMap<u
 }
 
 fn canonical(form: Form, (text, groups): (&str, &BTreeMap<u32, String>)) -> Vec<Vec<String>> {
-    let owned = |part: &[&str]| part.iter().map(|s| (*s).to_owned()).collect();
-    let lines: Vec<&str> = text.lines().collect();
     let mut parts: Vec<Vec<String>> = match form {
-        Form::Lines => lines.chunks(1).map(owned).collect(),
-        Form::Threes => lines.chunks(3).map(owned).collect(),
-        Form::Paragraphs => paragraphs(text)
-            .iter()
-            .map(|p| {
-                let mut fields: Vec<String> = p.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-                fields.sort();
-                fields
-            })
-            .collect(),
-        Form::Accounts => lines.iter().map(|line| account(line, groups)).collect(),
+        Form::Lines => text.lines().map(|line| vec![line.to_owned()]).collect(),
+        Form::Accounts => text.lines().map(|line| account(line, groups)).collect(),
     };
     parts.sort();
     parts
@@ -76,11 +59,6 @@ mod tests {
     #[test]
     fn order_does_not_count_and_content_does() {
         assert!(alike(Form::Lines, "a\nb\n", "b\na\n") && !alike(Form::Lines, "a\nb\n", "a\nb\nb\n"));
-        assert!(alike(Form::Threes, "a\nb\nc\nd\ne\nf\n", "d\ne\nf\na\nb\nc\n"));
-        assert!(!alike(Form::Threes, "a\nb\nc\nd\ne\nf\n", "a\nb\nd\nc\ne\nf\n"));
-        let (a, b) = ("Package: x\nStatus: install ok installed\n", "Package: y\nStatus: install ok unpacked\n");
-        assert!(alike(Form::Paragraphs, &format!("{a}\n{b}"), &format!("{b}\n{a}")));
-        assert!(!alike(Form::Paragraphs, a, &a.replace("installed", "unpacked")));
     }
 
     #[test]
