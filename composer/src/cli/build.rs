@@ -63,7 +63,8 @@ fn check_out(out: &Path) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::input(format!("the ISO cannot go to {}: {fault}", out.display())).help("choose another folder with --out"))
+    Err(Error::input(format!("the ISO cannot go to {}: {fault}", out.display()))
+        .help("choose another folder with --out"))
 }
 
 /// Errors of the build's own steps name the full log; those of the input have none worth reading.

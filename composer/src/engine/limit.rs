@@ -8,7 +8,8 @@ pub fn check(bytes: u64, limit: u64, largest: &[String]) -> Result<()> {
         return Ok(());
     }
     let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-    let message = format!("the ISO would have {} MB, more than its limit of {} MB", megabytes(bytes), limit / 1_000_000);
+    let message =
+        format!("the ISO would have {} MB, more than its limit of {} MB", megabytes(bytes), limit / 1_000_000);
     Err(Error::input(message)
         .detail(format!("the largest packages: {}", largest.join(", ")))
         .help("remove packages, choose `compression: xz`, or raise `image: { size_limit: … }`"))

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::Digest;
 use crate::engine::keys::Inputs;
 use crate::engine::limit;
 use crate::engine::system::System;
@@ -16,7 +17,6 @@ use crate::progress::Progress;
 use crate::spec::ImageSpec;
 use crate::store::Store;
 use crate::tree::Tree;
-use crate::Digest;
 
 /// Everything that decides the medium.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
 use crate::digest::Hasher;
 use crate::engine::job::{BootRecord, LayerRecord};
 use crate::engine::limit;
@@ -19,7 +20,6 @@ use crate::profile::types::Compression;
 use crate::store::Store;
 use crate::tree::Tree;
 use crate::workshop::{self, Run, Voice};
-use crate::Digest;
 
 /// The last steps of a build: the files layer, and the medium around all layers.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -185,7 +185,6 @@ impl Store {
         finish(self.temporary()?, &path, &bytes)
     }
 
-
     /// Where an unpacked tree of `kind` lies, whether or not it is there.
     pub fn tree(&self, kind: &str, key: &str) -> PathBuf {
         self.root.join("trees").join(kind).join(key)

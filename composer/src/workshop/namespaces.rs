@@ -194,7 +194,13 @@ pub fn detach(at: &Path) -> Result<()> {
 /// Mounts /proc with what steers the host's kernel read-only: maintainer scripts run here.
 pub fn proc(at: &Path) -> Result<()> {
     fs::create_dir_all(at).at("create", at)?;
-    attach(Some(Path::new("proc")), at, Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None)?;
+    attach(
+        Some(Path::new("proc")),
+        at,
+        Some("proc"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
+        None,
+    )?;
     for name in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
         let path = at.join(name);
         if path.exists() {
