@@ -103,6 +103,14 @@ fn only_what_changed_is_made_anew() {
     fs::File::options().write(true).open(&iso).unwrap().set_len(1_000_000).unwrap();
     build(&bench, &profile, &["--fast"]).exits(0).says("assembling");
     assert_eq!(sha256(&iso), whole);
+    // So is a limit that the finished image does not keep, and a layer whose bytes changed in the store.
+    let limited = format!("{}image: {{size_limit: 100 MB}}\n", file("/etc/motd", "two $(touch /x) `id` 'q'"));
+    bench.profile("edit", &edge_iot("edit", &limited));
+    build(&bench, &profile, &["--fast"]).exits(1).says("more than its limit of 100 MB").says("the largest packages");
+    bench.profile("edit", &edge_iot("edit", &file("/etc/motd", "three")));
+    spoil(&bench, &iso);
+    let ran = build(&bench, &profile, &["--fast"]).exits(0).says("base rebuilt: not in the store any more");
+    let _ = ran.says("packages reused").says("initrd reused");
     bench.profile("edit", &edge_iot("edit", &file("/etc/modprobe.d/local.conf", "blacklist pcspkr\\n")));
     build(&bench, &profile, &["--fast"])
         .exits(0)
@@ -110,6 +118,16 @@ fn only_what_changed_is_made_anew() {
         .says("initrd rebuilt: /etc/modprobe.d/local.conf added");
     bench.profile("edit", &edge_iot("edit", "packages: [jq]"));
     build(&bench, &profile, &["--fast"]).exits(0).says("base reused").says("package jq added");
+}
+
+/// Changes a byte of the base layer in the store; size and name stay.
+fn spoil(bench: &Bench, iso: &Path) {
+    let manifest = fs::read_to_string(iso.with_extension("manifest.json")).unwrap();
+    let base = manifest.split("\"name\": \"base\"").nth(1).unwrap();
+    let digest = base.split("\"sha256\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let object = faults::objects(&bench.store, digest);
+    let file = fs::File::options().write(true).open(object).unwrap();
+    std::os::unix::fs::FileExt::write_at(&file, b"spoilt", 1_000_000).unwrap();
 }
 
 /// Mounts and workers that belong to this store.

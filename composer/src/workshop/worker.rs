@@ -3,10 +3,12 @@
 #![allow(clippy::disallowed_types, reason = "starts the worker")]
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{fs, io};
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
@@ -63,10 +65,15 @@ impl Worker<'_> {
         let job = serde_json::to_value(job).map_err(|e| broken(&e))?;
         let envelope = serde_json::to_vec(&Envelope { setup: self.setup.clone(), session: self.store.session(), job })
             .map_err(|e| broken(&e))?;
-        // The job goes through a file, because stdin belongs to whoever sits at the terminal.
-        let mut file = self.store.temporary()?;
-        file.write_all(&envelope).at("write", file.path())?;
-        let value = Started::new(command(OUTER).arg(file.path()))?.result(self.progress)?;
+        // stdin belongs to whoever sits at the terminal, and a job may hold password hashes, which have no place on a disk:
+        // the worker inherits a file that is in memory only.
+        let place = Path::new("the worker's job");
+        let file = memfd_create(c"job", MFdFlags::empty()).map_err(io::Error::from).at("make", place)?;
+        let mut file = fs::File::from(file);
+        file.write_all(&envelope).at("write", place)?;
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        // The store's name is for whoever looks at the list of processes.
+        let value = Started::new(command(OUTER).arg(path).arg(self.store.root()))?.result(self.progress)?;
         serde_json::from_value(value).map_err(|e| broken(&e))
     }
 }

@@ -159,8 +159,12 @@ fn index(archive: &ArchiveSpec, mirrors: &[String], path: &str, release: &Releas
     fetched?;
     let decoded = decode(path, &sha256, edges.store)?;
     edges.store.put_record("index", &sha256.to_string(), &Decoded { sha256: decoded })?;
-    edges.store.discard(&sha256)?;
-    text(edges.store.read(&decoded)?.unwrap_or_default(), path)
+    // An index that is not compressed is its own decoded form.
+    if decoded != sha256 {
+        edges.store.discard(&sha256)?;
+    }
+    let bytes = edges.store.read(&decoded)?;
+    text(bytes.ok_or_else(|| Error::internal(format!("the index {path} vanished from the store")))?, path)
 }
 
 /// What an index held when it was decoded before.

@@ -163,6 +163,22 @@ fn an_index_with_other_bytes_is_refused() {
 }
 
 #[test]
+fn an_archive_may_have_plain_indices_only() {
+    let bench = Bench::new();
+    let plain = index_of(&["a 1"]);
+    let date = jiff::Timestamp::from_second(i64::try_from(bench.now).unwrap()).unwrap();
+    let date = date.strftime("%a, %d %b %Y %H:%M:%S UTC");
+    let path = "main/binary-amd64/Packages";
+    let release =
+        format!("Suite: test\nDate: {date}\nSHA256:\n {} {} {path}\n", Digest::of(plain.as_bytes()), plain.len());
+    bench.server.put("dists/test/InRelease", signed(&release, &bench.key));
+    bench.server.put(&format!("dists/test/{path}"), plain.clone());
+    for _ in 0..2 {
+        assert_eq!(bench.load().unwrap().indices, std::slice::from_ref(&plain));
+    }
+}
+
+#[test]
 fn a_component_or_key_that_is_not_there_is_the_profiles_fault() {
     let bench = Bench::new();
     bench.publish(&["a 1"], 100, "");
