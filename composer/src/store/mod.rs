@@ -293,8 +293,10 @@ fn mark(root: &Path) -> Result<()> {
         }
     }
     let older = ["objects", "records", "locks"].iter().all(|name| names.contains(OsStr::new(name)));
-    // A file system of its own has this from the start.
-    names.remove(OsStr::new("lost+found"));
+    // A file system of its own has the one from the start; another run may just have made the other.
+    for name in ["lost+found", MARKER] {
+        names.remove(OsStr::new(name));
+    }
     if !names.is_empty() && !older {
         return Err(Error::usage(format!("{} is not a store of borg-compose, and it is not empty", root.display()))
             .help("give a new or empty folder with --store or BORG_STORE"));
