@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use serde::{Deserialize, Serialize};
 
+use super::accelerator;
 use super::attempt::prepare;
 use super::check::{encode, paths};
 use super::job::{Credential, write_credentials};
@@ -85,15 +86,14 @@ fn forwards(guest: &[u16]) -> Result<Vec<Forward>> {
 }
 
 /// Does the job inside the worker.
-pub fn serve(job: &TerminalJob) -> Result<()> {
+pub fn serve(job: &TerminalJob, store: &Store) -> Result<()> {
     write_credentials(&job.credentials, &job.machine.credentials)?;
-    if Path::new("/dev/kvm").exists() {
-        Voice.say("boot", &format!("with {}", Accelerator::Kvm.title()));
-        if attend(job, Accelerator::Kvm)? {
-            return Ok(());
-        }
-        Voice.say("boot", "KVM does not work here");
+    let chosen = accelerator::choose(&job.machine, store)?;
+    Voice.say("boot", &format!("with {}", chosen.title()));
+    if attend(job, chosen)? {
+        return Ok(());
     }
+    accelerator::remember(false, store)?;
     Voice.say("boot", &format!("with {}", Accelerator::Tcg.title()));
     attend(job, Accelerator::Tcg).map(drop)
 }

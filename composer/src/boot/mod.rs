@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: runs machines")]
 
+pub mod accelerator;
 pub mod attempt;
 pub mod check;
 pub mod console;

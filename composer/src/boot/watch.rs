@@ -12,25 +12,31 @@ use super::job::{Goal, Outcome, REPORT, WatchJob, write_credentials};
 use super::machine::Accelerator;
 use super::probe::Expect;
 use super::report::{self, Report};
-use super::{loopback, machine};
+use super::{accelerator, loopback, machine};
 use crate::error::{IoContext, Result};
+use crate::store::Store;
 use crate::workshop::Voice;
 
 /// How often the machine is looked at.
 const STEP: Duration = Duration::from_millis(200);
 /// How long the report may come after the console's line.
 const GRACE: Duration = Duration::from_secs(5);
-/// With KVM, firmware and boot loader speak within a few seconds.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Emulated firmware speaks within this time, if it has something to boot.
+const SILENCE: Duration = Duration::from_secs(90);
 
 /// Does the job inside the worker.
-pub fn watch(job: &WatchJob) -> Result<Outcome> {
+pub fn watch(job: &WatchJob, store: &Store) -> Result<Outcome> {
     loopback::up()?;
     write_credentials(&job.credentials, &job.machine.credentials)?;
-    if Path::new("/dev/kvm").exists() {
+    if accelerator::known(store)? != Some(false) {
         match Watch::start(job, Accelerator::Kvm)?.run()? {
-            Some(outcome) => return Ok(outcome),
-            None => Voice.say("boot", "KVM does not work here"),
+            Some(outcome) => {
+                if outcome.fault.is_none() {
+                    accelerator::remember(true, store)?;
+                }
+                return Ok(outcome);
+            }
+            None => accelerator::remember(false, store)?,
         }
     }
     let outcome = Watch::start(job, Accelerator::Tcg)?.run()?;
@@ -110,16 +116,14 @@ impl<'a> Watch<'a> {
         Ok(None)
     }
 
-    /// A guest that says nothing under KVM hangs there: nested virtualisation does that. Without KVM it is the firmware
-    /// that has nothing to boot, which a BIOS says on the screen only.
+    /// A guest that comes no further under KVM is tried without. Without KVM one that says nothing is the firmware that has
+    /// nothing to boot, which a BIOS says on the screen only.
     fn hangs(&self) -> Option<End> {
-        if self.attempt.console.stage > Stage::Silent {
-            return None;
-        }
+        let (stage, elapsed) = (self.attempt.console.stage, self.attempt.elapsed());
         let nothing = || End::Fault("nothing on the serial console: the firmware found nothing to boot".into());
         match self.accelerator {
-            Accelerator::Kvm => (self.attempt.elapsed() > SILENCE).then_some(End::Again),
-            Accelerator::Tcg => (self.attempt.elapsed() > SILENCE * 3).then(nothing),
+            Accelerator::Kvm => accelerator::hangs(stage, elapsed).then_some(End::Again),
+            Accelerator::Tcg => (stage == Stage::Silent && elapsed > SILENCE).then(nothing),
         }
     }
 

@@ -29,8 +29,8 @@ pub fn work(job: Value, store: &Store) -> Result<Value> {
         Job::Medium(job) => serde_json::to_value(image::medium::make(&job, store)?),
         Job::LiveBuild(job) => serde_json::to_value(engine::live_build::build(&job, store)?),
         Job::Compare(job) => serde_json::to_value(engine::compare::compare(&job, store)?),
-        Job::Watch(job) => serde_json::to_value(boot::watch::watch(&job)?),
-        Job::Terminal(job) => serde_json::to_value(boot::interactive::serve(&job)?),
+        Job::Watch(job) => serde_json::to_value(boot::watch::watch(&job, store)?),
+        Job::Terminal(job) => serde_json::to_value(boot::interactive::serve(&job, store)?),
     };
     done.map_err(|e| Error::internal("the worker's result cannot be sent").because(&e))
 }

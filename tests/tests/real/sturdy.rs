@@ -224,3 +224,29 @@ fn a_mirror_that_hangs_up_at_any_byte_is_made_good_by_the_next() {
     }
     println!("{count} builds with {} packages cut each: all right, {:.0?}", names.len(), start.elapsed());
 }
+
+#[test]
+#[ignore = "takes minutes and root: ./.ci/test runs it"]
+fn eight_builds_at_once_make_each_layer_once() {
+    let bench = bench();
+    let profiles = ["at-once-0", "at-once-1", "at-once-2", "at-once-3"].map(|name| {
+        let more = match name {
+            "at-once-3" => "packages: [tree]\n".to_owned(),
+            _ => format!("files: [{{path: /etc/motd, content: {name}}}]\n"),
+        };
+        let profile = bench.profile(name, &edge_iot(name, &more));
+        bench.run(&["lock", "--profile", profile.to_str().unwrap()]).exits(0);
+        profile
+    });
+    bench.run(&["clean", "--layers"]).exits(0);
+    let children: Vec<Child> = profiles.iter().chain(&profiles).map(|profile| start(&bench, profile)).collect();
+    let ran: Vec<Ran> =
+        children.into_iter().map(|child| Ran::new(&child.wait_with_output().unwrap()).exits(0)).collect();
+    let made = |what: &str| ran.iter().filter(|ran| ran.stderr.contains(&format!("layer  {what} rebuilt"))).count();
+    // One base and one initrd for all, and packages for the three alike and the one with another.
+    assert_eq!((made("base"), made("initrd"), made("packages"), made("files")), (1, 1, 2, 4), "{ran:#?}");
+    assert_eq!(traces(&bench), [""; 0]);
+    for profile in &profiles {
+        build(&bench, profile, &["--fast"]).exits(0).says("nothing changed");
+    }
+}
