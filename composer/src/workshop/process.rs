@@ -9,10 +9,13 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext, Result};
+use crate::workshop::host;
 use crate::{Error, Kind};
 
 /// How many of a tool's last lines an error shows.
 const TAIL: usize = 15;
+/// Bytes that a log needs to take what a failing tool says.
+const LAST_WORDS: u64 = 64 << 10;
 
 /// The whole environment of a tool. Locale and time zone are fixed because tools sort and print by them.
 const ENVIRONMENT: [(&str, &str); 7] = [
@@ -165,7 +168,9 @@ impl Run {
     fn failure(&self, status: &str, log: &Path, start: u64) -> Error {
         let lines = tail(log, start);
         // Each tool has its own words around the C library's for ENOSPC.
-        let full = lines.iter().any(|line| line.contains("No space left on device"));
+        let said = lines.iter().any(|line| line.contains("No space left on device"));
+        // On a full disk the log takes no last words either, and a tool may end of that alone.
+        let full = said || host::free_bytes(log).is_some_and(|free| free < LAST_WORDS);
         let kind = if full { Kind::Host } else { self.kind };
         let mut error = Error::new(kind, format!("{} failed: {status}", self.name()));
         if full {

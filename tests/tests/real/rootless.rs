@@ -93,6 +93,9 @@ fn subordinate(name: &str) -> std::ops::Range<u32> {
 
 /// What the lock names, without anything that was made of it.
 fn lend_downloads(from: &Bench, lock: &str, to: &Bench) {
+    // Opened once, it is a store, which files may then be put into.
+    fs::create_dir_all(&to.store).unwrap();
+    to.run(&["clean", "--all", "--dry-run"]).exits(0);
     let digests = lock.lines().filter_map(|l| l.strip_prefix("sha256 = \"")?.strip_suffix('"'));
     let all: Vec<PathBuf> = digests.map(|digest| from.store.join("objects").join(&digest[..2]).join(digest)).collect();
     for object in all.iter().filter(|path| path.is_file()) {
