@@ -113,14 +113,16 @@ fn waiting_for_another_build_is_said_and_ends_at_once() {
     let (_folder, bench) = bench();
     let profile = bench.profile("small", SMALL);
     let locks = bench.store.join("locks");
-    fs::create_dir_all(&locks).unwrap();
+    // Opened once, it is a store.
+    fs::create_dir_all(&bench.store).unwrap();
+    bench.run(&["clean", "--all", "--dry-run"]).exits(0);
     let mut other =
         Command::new("flock").arg("--no-fork").arg(locks.join("build-small")).args(["sleep", "60"]).spawn().unwrap();
     let taken =
         || !Command::new("flock").arg("-n").arg(locks.join("build-small")).arg("true").status().unwrap().success();
     wait_until(taken, String::new);
     let command = bench.command(&["build", "--offline", "--profile", profile.to_str().unwrap()]);
-    let line = "  waiting  for another build of this profile\n";
+    let line = "  waiting  for another run with this profile\n";
     let ran = interrupted(command, "INT", &bench, |said| said.contains(line));
     assert_eq!(ran.stderr.matches(line).count(), 1);
     says_so(ran);
