@@ -22,7 +22,7 @@ mod verify;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use borg_tests::real::{bench, boot, build, edge_iot};
 use borg_tests::{Bench, Ran, sha256};
@@ -161,6 +161,14 @@ fn a_killed_build_leaves_nothing_behind() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        // It has both processes of a worker and mounts by now: what is looked for afterwards can be seen.
+        let both =
+            |found: &[String]| ["__worker ", "__worker-init "].iter().all(|p| found.iter().any(|l| l.contains(p)));
+        let begin = Instant::now();
+        while !both(&traces(&bench)) {
+            assert!(begin.elapsed() < Duration::from_mins(2), "no worker came");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         std::thread::sleep(Duration::from_secs(seconds));
         let pid = child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());

@@ -27,9 +27,8 @@ pub mod watch;
 
 pub use check::{Case, Verdict, check};
 pub use interactive::interactive;
-pub use iso9660::SECTOR;
 pub use options::{Firmware, Media, Options};
-pub use tamper::tampered;
+pub use tamper::{is_iso, tampered};
 
 /// Where a worker sees the medium.
 const MEDIUM: &str = "/boot/medium.iso";

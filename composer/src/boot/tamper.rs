@@ -76,13 +76,22 @@ fn tampered_copy(iso: &Path, to: &Path) -> Result<()> {
 
 fn find(file: &mut File, iso: &Path) -> Result<Extent> {
     let missing = || Error::input(format!("{} holds no /{}", iso.display(), KERNEL.join("/")));
-    let descriptor = read(file, Extent { offset: 16 * SECTOR, length: SECTOR }).at("read", iso)?;
-    let mut at = iso9660::root(&descriptor).ok_or_else(missing)?;
+    let mut at = root(file).at("read", iso)?.ok_or_else(missing)?;
     for name in KERNEL {
         let folder = read(file, Extent { length: at.length.min(iso9660::FOLDER_LIMIT), ..at }).at("read", iso)?;
         at = iso9660::entry(&folder, name).or_else(|| iso9660::versioned(&folder, name)).ok_or_else(missing)?;
     }
     Ok(at)
+}
+
+/// Whether a file is an ISO image.
+pub fn is_iso(path: &Path) -> Result<bool> {
+    File::open(path).and_then(|mut file| root(&mut file)).at("read", path).map(|root| root.is_some())
+}
+
+/// The root folder; none if this is no ISO image.
+fn root(file: &mut File) -> std::io::Result<Option<Extent>> {
+    Ok(iso9660::root(&read(file, Extent { offset: 16 * SECTOR, length: SECTOR })?))
 }
 
 fn read(file: &mut File, extent: Extent) -> std::io::Result<Vec<u8>> {

@@ -57,7 +57,7 @@ pub struct Global {
     /// A vendor archive, or the folder that it was unpacked into: packages are looked up there before mirrors are asked.
     #[arg(long, global = true, env = "BORG_VENDOR", value_name = "FILE|DIR")]
     pub vendor: Option<PathBuf>,
-    /// The snapshot server that is asked for Debian's packages that have left the mirrors; empty for none.
+    /// The snapshot server that is asked for Debian's packages that have left the mirrors; `none` for none.
     #[arg(
         long,
         global = true,

@@ -1,6 +1,5 @@
 //! `boot`: the ISO in QEMU, for a person or for a verdict.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +22,11 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = crate::lock::file::read(&project.lock_path())?.ok_or_else(|| not_built(&project, "it has no lock"))?;
     let iso = iso(args, &project, locked.epoch)?;
-    is_an_iso(&iso)?;
+    // Anything else would be taken for a disk that has nothing to boot.
+    if !boot::is_iso(&iso)? {
+        return Err(Error::input(format!("{} is not an ISO image", iso.display()))
+            .help("give the path of one that `build` made"));
+    }
     if args.check {
         is_of_this_profile(&iso, &project)?;
     }
@@ -84,17 +87,6 @@ fn iso(args: &Boot, project: &Project, epoch: u64) -> Result<PathBuf> {
     };
     let path = args.out.join(format!("{tag}.iso"));
     if path.is_file() { Ok(path) } else { Err(not_built(project, &format!("{} does not exist", path.display()))) }
-}
-
-/// Anything else would be taken for a disk, and be written to the screen as a guest that never speaks.
-fn is_an_iso(path: &Path) -> Result<()> {
-    let mut file = std::fs::File::open(path).at("open", path)?;
-    let mut descriptor = [0; 6];
-    let read = file.seek(SeekFrom::Start(16 * boot::SECTOR)).and_then(|_| file.read_exact(&mut descriptor));
-    if read.is_ok() && &descriptor == b"\x01CD001" {
-        return Ok(());
-    }
-    Err(Error::input(format!("{} is not an ISO image", path.display())).help("give the path of one that `build` made"))
 }
 
 /// The verdict is about what the profile declares, so the image has to be made from the profile as it is now.

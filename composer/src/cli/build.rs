@@ -55,7 +55,7 @@ fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
 /// Refuses a place that cannot take the ISO before there is one.
 fn check_out(out: &Path) -> Result<()> {
     utf8(out)?;
-    let there = out.ancestors().find(|p| p.exists()).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let there = workshop::host::nearest(out);
     let fault = if !there.is_dir() {
         format!("{} is not a folder", there.display())
     } else if nix::unistd::access(there, nix::unistd::AccessFlags::W_OK).is_err() {

@@ -5,7 +5,6 @@ use std::fs;
 use crate::cli::args::{Clean, Global, Parts};
 use crate::cli::project;
 use crate::error::{IoContext, Result};
-use crate::store::Store;
 use crate::store::sweep::{Item, Part};
 
 const PARTS: [Part; 4] = [Part::Layers, Part::Downloads, Part::Tools, Part::Rest];
@@ -17,7 +16,7 @@ pub fn run(args: &Clean, global: &Global) -> Result<()> {
         progress.say("clean", &format!("{} is not there", root.display()));
         return Ok(());
     }
-    let store = Store::open(&root)?;
+    let store = project::open_store(global)?;
     // Builds hold this lock together; to remove what one of them uses would break it.
     let _alone = store.lock_alone("in-use")?;
     let items = store.sweepable(args.keep_latest)?;

@@ -12,6 +12,10 @@ use crate::progress::Progress;
 use crate::spec::files::Secrets;
 use crate::spec::{ImageSpec, Loaded, Overrides, Reader};
 use crate::store::{Guard, Store};
+use crate::workshop::worker;
+
+/// What stands for no snapshot server.
+const NO_SNAPSHOT: &str = "none";
 
 pub fn progress(global: &Global) -> Progress {
     Progress::new(global.log_format == LogFormat::Json)
@@ -39,7 +43,10 @@ pub fn utf8(path: &Path) -> Result<()> {
 }
 
 pub fn open_store(global: &Global) -> Result<Store> {
-    Store::open(&store_root(global)?)
+    let store = Store::open(&store_root(global)?)?;
+    // Files of subordinate ids, which a killed run may have left, only a worker can remove.
+    store.sweep(worker::remove_folder);
+    Ok(store)
 }
 
 /// The assets, with what the current folder puts over the embedded ones.
@@ -89,7 +96,7 @@ impl Project {
     pub fn sources(&self, global: &Global) -> Result<Sources> {
         let mirrors: Vec<String> = self.loaded.profile.mirrors.iter().map(|m| m.0.clone()).collect();
         let vendor = global.vendor.as_deref().map(Vendor::open).transpose()?;
-        let snapshot = Some(global.snapshot.clone()).filter(|server| !server.is_empty());
+        let snapshot = Some(global.snapshot.clone()).filter(|server| server != NO_SNAPSHOT);
         Ok(Sources::of_host(&mirrors).with(vendor, snapshot))
     }
 

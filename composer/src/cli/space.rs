@@ -6,14 +6,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::cli::workbench::{scratch_in_memory, tools_of};
+use crate::cli::workbench::{hindrance, tools_of};
 use crate::engine::ready;
 use crate::error::Result;
 use crate::lock::Lock;
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::workshop::{Tools, host};
+use crate::{Error, engine};
 
 /// Records of what the last build of each profile came to, by the profile's name.
 const SIZES: &str = "sizes";
@@ -124,7 +124,7 @@ fn look(lock: &Lock, profile: &str, files: u64, store: &Store, on_disk: bool) ->
         packed_tools: if unpacked { 0 } else { tools.iter().map(|p| p.size).sum() },
         made,
         last: store.record(SIZES, profile)?,
-        scratch_on_disk: on_disk || !scratch_in_memory(crate::engine::scratch_bytes(lock)),
+        scratch_on_disk: on_disk || hindrance(engine::scratch_bytes(lock)).is_some(),
     })
 }
 
@@ -133,11 +133,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 fn device(place: &Path) -> u64 {
-    let there = place.ancestors().find_map(|p| {
-        let p = if p.as_os_str().is_empty() { Path::new(".") } else { p };
-        std::fs::metadata(p).ok()
-    });
-    there.map_or(0, |meta| meta.dev())
+    std::fs::metadata(host::nearest(place)).map_or(0, |meta| meta.dev())
 }
 
 fn enough(what: &str, place: &Path, needed: u64) -> Result<()> {

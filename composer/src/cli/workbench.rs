@@ -81,25 +81,23 @@ impl<'a> Workbench<'a> {
 
     /// Memory, unless it was asked for the disk or memory will not do.
     fn scratch(&self, bytes: u64, disk: &Path) -> Result<Scratch> {
-        let hindrance = if host::available_memory() <= bytes + SPARE_MEMORY {
-            Some("not enough memory for the work space")
-        } else {
-            (!rootless::memory_will_do()).then_some("without root this needs Linux 6.6 to work in memory")
-        };
-        if let Some(why) = hindrance {
-            self.progress.say("scratch", &format!("{why}: using the disk"));
-        }
-        if hindrance.is_none() && !self.on_disk {
-            return Ok(Scratch::Memory(bytes));
+        if !self.on_disk {
+            match hindrance(bytes) {
+                None => return Ok(Scratch::Memory(bytes)),
+                Some(why) => self.progress.say("scratch", &format!("{why}: using the disk")),
+            }
         }
         rootless::check_disk(disk)?;
         Ok(Scratch::Disk(disk.to_owned()))
     }
 }
 
-/// True if this much scratch space goes into memory now.
-pub fn scratch_in_memory(bytes: u64) -> bool {
-    host::available_memory() > bytes + SPARE_MEMORY && rootless::memory_will_do()
+/// Why this much scratch space does not go into memory now, if it does not.
+pub fn hindrance(bytes: u64) -> Option<&'static str> {
+    if host::available_memory() <= bytes + SPARE_MEMORY {
+        return Some("not enough memory for the work space");
+    }
+    (!rootless::memory_will_do()).then_some("without root this needs Linux 6.6 to work in memory")
 }
 
 /// The locked tools of some groups, in the lock's order.

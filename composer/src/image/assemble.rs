@@ -105,7 +105,6 @@ impl Assembly<'_> {
         let made = make(&job).inspect_err(|_| place.tidy())?;
         place.publish()?;
         store.stamp(&place.iso, made.iso)?;
-        store.stamp(&store.object(&made.files.digest), made.files.digest)?;
         store.put_record("layers", &key, &made.files)?;
         store.put_record("latest", &name, &inputs)?;
         store.put_record("media", &media_key.to_string(), &made)?;

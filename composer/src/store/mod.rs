@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::NamedTempFile;
 
 use crate::error::{IoContext, Result};
 use crate::interrupt::{self, Heeding};
@@ -54,6 +53,11 @@ impl Store {
         let root = root.canonicalize().at("open", root)?;
         let session = Arc::new(Session::open(&root.join("tmp"))?);
         Ok(Store { root, session })
+    }
+
+    /// Has `remove` remove what runs that are gone have left, for those who can do more than this user.
+    pub fn sweep(&self, remove: impl Fn(&Path) -> Result<()>) {
+        session::sweep(&self.root.join("tmp"), remove);
     }
 
     /// The store as a worker sees it, with the session of the run that the worker belongs to.
@@ -182,7 +186,11 @@ impl Store {
             .map_err(|e| Error::internal(format!("cannot write a record of kind {kind}")).because(&e))?;
         let path = self.record_path(kind, key);
         // The run's own folder is on the same file system, and what a killed run leaves there goes with the next.
-        finish(self.temporary()?, &path, &bytes)
+        let file = self.temporary()?;
+        fill(file.as_file(), &path, &bytes)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).at("create", folder)?;
+        file.persist(&path).map(drop).map_err(|e| e.error).at("write", &path)
     }
 
     /// Where an unpacked tree of `kind` lies, whether or not it is there.
@@ -316,9 +324,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = folder.join(format!(".{name}.partial"));
     let file = alone(&partial)?;
-    file.set_len(0).at("write", &partial)?;
-    let path_of = TempPath::try_from_path(&partial).map_err(|e| Error::internal(e.to_string()))?;
-    finish(NamedTempFile::from_parts(&*file, path_of), path, bytes)
+    let written = file.set_len(0).at("write", path).and_then(|()| fill(&file, path, bytes));
+    let placed = written.and_then(|()| fs::rename(&partial, path).at("write", path));
+    placed.inspect_err(|_| {
+        let _ = fs::remove_file(&partial);
+    })
 }
 
 /// Opens a file that no other writer has. One that was renamed while this one waited is another file by now.
@@ -333,18 +343,10 @@ fn alone(path: &Path) -> Result<Flock<File>> {
     }
 }
 
-/// Fills a temporary file and gives it its name.
-fn finish<F: Write + AsFd>(mut file: NamedTempFile<F>, path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).at("create", folder)?;
-    }
-    file.write_all(bytes).at("write", path)?;
-    let owned = File::from(file.as_file().as_fd().try_clone_to_owned().at("write", path)?);
-    owned.sync_all().at("write", path)?;
+/// Writes what will be the file at `path`, to the disk.
+fn fill(mut file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    owned.set_permissions(mode).at("write", path)?;
-    file.persist(path).map_err(|e| Error::host(format!("cannot write {}", path.display())).because(&e.error))?;
-    Ok(())
+    file.write_all(bytes).and_then(|()| file.set_permissions(mode)).and_then(|()| file.sync_all()).at("write", path)
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {

@@ -8,7 +8,6 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::Error;
 use crate::error::{IoContext, Result};
-use crate::workshop::worker::remove_folder;
 
 /// A folder below `tmp/` that is held by a lock file beside it for as long as the run lives.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub struct Session {
 impl Session {
     /// Makes a session below `tmp`, after removing those that nobody holds any more.
     pub fn open(tmp: &Path) -> Result<Self> {
-        sweep(tmp);
+        sweep(tmp, |folder| fs::remove_dir_all(folder).at("remove", folder));
         loop {
             let name =
                 tempfile::Builder::new().prefix("run-").suffix(".lock").tempfile_in(tmp).at("create a file in", tmp)?;
@@ -52,7 +51,7 @@ impl Drop for Session {
         if self.lock.is_none() {
             return;
         }
-        let _ = remove_folder(&self.folder);
+        let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_file(self.folder.with_extension("lock"));
         self.lock.take();
     }
@@ -65,8 +64,8 @@ pub(super) fn still_there(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Removes what runs that are gone have left. What cannot be removed now is tried again next time.
-fn sweep(tmp: &Path) {
+/// Has `remove` remove what runs that are gone have left. What cannot be removed now is tried again next time.
+pub(super) fn sweep(tmp: &Path, remove: impl Fn(&Path) -> Result<()>) {
     let Ok(entries) = fs::read_dir(tmp) else { return };
     for path in entries.flatten().map(|e| e.path()) {
         let lock = path.with_extension("lock");
@@ -79,10 +78,8 @@ fn sweep(tmp: &Path) {
         if !ours {
             continue;
         }
-        if abandoned && path != lock {
-            let _ = if path.is_dir() { remove_folder(&path) } else { fs::remove_file(&path).at("remove", &path) };
-        } else if abandoned {
-            let _ = remove_folder(&path.with_extension(""));
+        let folder = path.with_extension("");
+        if abandoned && (!folder.exists() || remove(&folder).is_ok()) {
             let _ = fs::remove_file(&lock);
         }
     }

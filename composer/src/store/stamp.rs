@@ -32,30 +32,31 @@ impl Stamp {
     }
 }
 
-/// Names a place in the records.
-fn key(place: &Path) -> String {
-    Digest::of(place.as_os_str().as_encoded_bytes()).to_string()
-}
-
 impl Store {
+    /// Names a place in the records; one of the store is the same wherever the store is seen.
+    fn stamp_key(&self, place: &Path) -> String {
+        let place = place.strip_prefix(self.root()).unwrap_or(place);
+        Digest::of(place.as_os_str().as_encoded_bytes()).to_string()
+    }
+
     /// Notes that the file at `place` has these bytes.
     pub fn stamp(&self, place: &Path, digest: Digest) -> Result<()> {
         let meta = std::fs::metadata(place).at("read", place)?;
-        self.put_record(STAMPS, &key(place), &Stamp::of(&meta, digest))
+        self.put_record(STAMPS, &self.stamp_key(place), &Stamp::of(&meta, digest))
     }
 
     /// True if the file at `place` is there with these bytes; it is read only when it may have changed since it was last known.
     pub fn has_bytes(&self, place: &Path, digest: &Digest) -> Result<bool> {
         let Ok(file) = File::open(place) else { return Ok(false) };
         let stamp = Stamp::of(&file.metadata().at("read", place)?, *digest);
-        if self.record(STAMPS, &key(place))?.as_ref() == Some(&stamp) {
+        if self.record(STAMPS, &self.stamp_key(place))?.as_ref() == Some(&stamp) {
             return Ok(true);
         }
         if Digest::of_reader(file).at("read", place)? != *digest {
             return Ok(false);
         }
         // What was stamped is what was read: a change meanwhile has another ctime.
-        self.put_record(STAMPS, &key(place), &stamp)?;
+        self.put_record(STAMPS, &self.stamp_key(place), &stamp)?;
         Ok(true)
     }
 

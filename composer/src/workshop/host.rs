@@ -89,10 +89,14 @@ fn space(store: &Path) -> Finding {
     )
 }
 
+/// The path, or the nearest folder above it that exists.
+pub fn nearest(path: &Path) -> &Path {
+    path.ancestors().find(|p| p.exists()).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Bytes that an ordinary user may still write at `path`, or at the nearest folder above it that exists.
 pub fn free_bytes(path: &Path) -> Option<u64> {
-    let there = path.ancestors().find(|p| p.exists()).filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let stat = nix::sys::statvfs::statvfs(there).ok()?;
+    let stat = nix::sys::statvfs::statvfs(nearest(path)).ok()?;
     Some(stat.blocks_available() * stat.fragment_size())
 }
 

@@ -1,4 +1,4 @@
-//! The tools tree and the namespaces in which every tool runs; the only module that starts processes.
+//! The tools tree and the namespaces in which every tool runs.
 //!
 //! A piece of work runs in a worker: this program again, in mount, PID, IPC, UTS and (unless asked for) network
 //! namespaces of its own, and without root in a user namespace too, with the tools tree as its root. Mounts and processes

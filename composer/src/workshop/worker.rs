@@ -179,7 +179,7 @@ fn outer_inner() -> Result<u8> {
     namespaces::leave(task != PROBE && read_envelope()?.setup.network)?;
     let mut child = Command::new("/proc/self/exe")
         .arg(INNER)
-        .arg(task)
+        .args(std::env::args_os().skip(2))
         .env_clear()
         .spawn()
         .map_err(|e| Error::internal("cannot start a worker").because(&e))?;
@@ -214,6 +214,8 @@ pub fn inner(work: impl FnOnce(Value, &Store) -> Result<Value>) -> u8 {
             return namespaces::try_mounts().map(|()| Value::Null);
         }
         let envelope = read_envelope()?;
+        // What the tools and scripts of this worker inherit has nothing in it any more.
+        empty_envelope()?;
         namespaces::build_root(&envelope.setup)?;
         work(envelope.job, &Store::join(Path::new(workshop::STORE), &envelope.session))
     }))
@@ -239,8 +241,17 @@ fn report(error: &Error) -> u8 {
     error.kind().exit_code()
 }
 
+fn envelope() -> Result<PathBuf> {
+    std::env::args_os().nth(2).map(PathBuf::from).ok_or_else(|| Error::internal("the worker got no job"))
+}
+
+fn empty_envelope() -> Result<()> {
+    let path = envelope()?;
+    fs::File::options().write(true).open(&path).and_then(|file| file.set_len(0)).at("empty", &path)
+}
+
 fn read_envelope() -> Result<Envelope> {
-    let path = std::env::args_os().nth(2).map(PathBuf::from).ok_or_else(|| Error::internal("the worker got no job"))?;
+    let path = envelope()?;
     let bytes = fs::read(&path).at("read", &path)?;
     serde_json::from_slice(&bytes).map_err(|e| Error::internal("the worker got no job").because(&e))
 }

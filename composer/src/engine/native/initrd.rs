@@ -1,7 +1,6 @@
 //! Kernel and initrd, artefacts of their own.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use crate::engine::job::BootRecord;
@@ -24,12 +23,8 @@ pub fn make(target: &Target, root: &Path, store: &Store) -> Result<BootRecord> {
 
 fn keep(path: &Path, store: &Store) -> Result<Digest> {
     let bytes = fs::read(path).at("read", path)?;
-    let digest = Digest::of(&bytes);
-    if !store.contains(&digest) {
-        let mut file = store.temporary()?;
-        file.write_all(&bytes).at("write", file.path())?;
-        store.adopt(file, &digest)?;
-    }
+    let digest = store.insert(&bytes)?;
+    store.stamp(&store.object(&digest), digest)?;
     Ok(digest)
 }
 

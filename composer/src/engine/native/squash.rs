@@ -46,7 +46,7 @@ pub fn squash(
     let file = File::open(out.path()).at("open", out.path())?;
     let size = file.metadata().at("read", out.path())?.len();
     let digest = Digest::of_reader(file).at("read", out.path())?;
-    store.adopt(out, &digest)?;
+    store.stamp(&store.adopt(out, &digest)?, digest)?;
     Ok((digest, size))
 }
 
