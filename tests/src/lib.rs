@@ -6,8 +6,10 @@
 #![allow(clippy::return_self_not_must_use)]
 
 pub mod apt;
+pub mod bench;
 pub mod console;
 pub mod real;
+pub mod userland;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use borg_compose::archive::deb;
-use borg_compose::engine::live_build::{Deb, entry};
+use borg_compose::engine::live_build::Deb;
+use borg_compose::engine::live_build::archive::entry;
 use borg_compose::lock::Lock;
 use borg_compose::store::Store;
 

@@ -5,9 +5,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: lays out a tree for lb build and takes what it made")]
 
-mod archive;
+pub mod archive;
 mod job;
-mod server;
+pub mod server;
 mod status;
 mod traces;
 
@@ -25,8 +25,7 @@ use crate::store::Store;
 use crate::workshop::{self, Run, Voice};
 use crate::{Digest, Kind};
 
-pub use archive::entry;
-pub use job::{Deb, Installed, LiveBuildJob, LiveBuilt, debs, places};
+pub use job::{Deb, Installed, LiveBuildJob, LiveBuilt, Place, debs, places};
 pub use status::differences;
 
 /// Where live-build works.
