@@ -2,6 +2,8 @@
 
 #[path = "long/apt.rs"]
 mod apt;
+#[path = "long/userland.rs"]
+mod userland;
 
 use borg_tests::real::{bench, boot, build, edge_iot};
 

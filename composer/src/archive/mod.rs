@@ -18,7 +18,7 @@ pub mod vendor;
 pub mod version;
 
 pub use fetch::{fetch, supply};
-pub use pin::{LocalDeb, PinError, Request, Update, pin};
+pub use pin::{LocalDeb, PinError, Request, Update};
 pub use solve::Unsolvable;
 pub use sources::Sources;
 pub use state::Edges;

@@ -1,5 +1,7 @@
 //! The packages that the tools tree is made of, by what they are needed for.
 
+use crate::profile::types::Suite;
+
 /// Debian packages of the tools tree, all groups.
 pub static TOOLS: &[&str] = &[
     // build
@@ -59,7 +61,18 @@ pub static TOOLS: &[&str] = &[
     "live-build",
     "rsync",
     "wget",
+    // verify
+    "libfaketime",
 ];
+
+/// What the runtime's programs are linked against, of the image's own suite: start files and the C library.
+pub fn sysroot(suite: Suite) -> [&'static str; 4] {
+    let gcc = match suite {
+        Suite::Bookworm => "libgcc-12-dev",
+        Suite::Trixie => "libgcc-14-dev",
+    };
+    ["libc6", "libc6-dev", gcc, "libgcc-s1"]
+}
 
 /// A part of the tools tree that is fetched and laid over the others when it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +83,11 @@ pub struct Group {
 }
 
 /// The groups, the first needed first; a package is in the first group that needs it.
-pub static GROUPS: [Group; 3] = [
+pub static GROUPS: [Group; 4] = [
     Group { name: "build", first: "apt" },
     Group { name: "boot", first: "ovmf" },
     Group { name: "live-build", first: "debootstrap" },
+    Group { name: "verify", first: "libfaketime" },
 ];
 
 impl Group {

@@ -1,6 +1,6 @@
 //! `lock`, and the lock that the other verbs work from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::archive::{self, Edges, LocalDeb, Request, Sources, Update};
@@ -11,6 +11,7 @@ use crate::lock::types::LockedPackage;
 use crate::lock::{self, Lock};
 use crate::runtime;
 use crate::store::Store;
+use crate::workshop::Tools;
 use crate::{Error, cli};
 
 pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
@@ -25,8 +26,8 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
     };
     let sources = project.sources(global)?;
     let prior = prior(&project, &sources, &store)?;
-    let debs = runtime_debs(&project, prior.as_ref(), false, global, &store)?;
-    let lock = pin(&project, prior.as_ref(), &update, &debs, &sources, &store)?;
+    let ground = Ground { project: &project, sources: &sources, store: &store, global, offline: false };
+    let lock = ground.pin(prior.as_ref(), &update)?;
     save(&project, prior.as_ref(), &lock)
 }
 
@@ -63,24 +64,26 @@ pub fn obtain(
         None => Some(vec![format!("{} does not exist", path.display())]),
         Some(lock) => lock::stale(lock, project.spec()),
     };
+    let ground = Ground { project, sources, store, global, offline };
     if strictness == Strictness::Locked {
         return match (prior, stale) {
             (Some(lock), None) => {
-                supply_runtime(&lock, project, offline, global, store)?;
+                ground.supply_runtime(&lock)?;
                 Ok(lock)
             }
             (_, reasons) => Err(refused(project, &reasons.unwrap_or_default())),
         };
     }
-    let debs = runtime_debs(project, prior.as_ref(), offline, global, store)?;
-    let current = prior.as_ref().is_some_and(|lock| stale.is_none() && same_runtime(lock, &debs));
-    if let (true, Some(lock)) = (current, &prior) {
-        return Ok(lock.clone());
-    }
+    let reasons = match (&prior, stale) {
+        (Some(lock), None) if same_runtime(lock, &ground.runtime_debs(Some(lock), &lock.sysroot)?) => {
+            return Ok(lock.clone());
+        }
+        (_, stale) => stale.unwrap_or_else(|| vec!["the runtime's packages changed".into()]),
+    };
     if offline {
-        return Err(refused(project, &stale.unwrap_or_else(|| vec!["the runtime's packages changed".into()])));
+        return Err(refused(project, &reasons));
     }
-    let lock = pin(project, prior.as_ref(), &Update::Keep, &debs, sources, store)?;
+    let lock = ground.pin(prior.as_ref(), &Update::Keep)?;
     save(project, prior.as_ref(), &lock)?;
     Ok(lock)
 }
@@ -92,51 +95,89 @@ fn refused(project: &Project, reasons: &[String]) -> Error {
     error.help(format!("run `borg-compose lock --profile {}` and commit the result", project.path.display()))
 }
 
-/// The runtime's packages, fit for the suite: built in a checkout, or from a folder, or those of the lock in the store.
-fn runtime_debs(
-    project: &Project,
-    prior: Option<&Lock>,
+/// What a lock is made from and with.
+struct Ground<'a> {
+    project: &'a Project,
+    sources: &'a Sources,
+    store: &'a Store,
+    global: &'a Global,
     offline: bool,
-    global: &Global,
-    store: &Store,
-) -> Result<Vec<LocalDeb>> {
-    let here = std::env::current_dir().at("find", Path::new("."))?;
-    let names = project.spec().runtime();
-    let found = match runtime::Source::find(global.runtime.as_deref(), &here) {
-        Ok(source) => runtime::debs(&names, &source, store, &project.progress, offline)?,
-        Err(nowhere) => {
-            let locked: Vec<_> = prior.map(of_runtime).unwrap_or_default();
-            let complete = names.iter().all(|name| locked.iter().any(|p| p.name == *name));
-            if !complete {
-                return Err(nowhere);
+}
+
+impl Ground<'_> {
+    /// A new lock: what the runtime is linked against, then the runtime, then all the rest.
+    fn pin(&self, prior: Option<&Lock>, update: &Update) -> Result<Lock> {
+        let (project, store) = (self.project, self.store);
+        let spec = project.spec();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let edges = Edges { sources: self.sources, store, progress: &project.progress, now };
+        let epoch = epoch()?;
+        archive::pin::known_names(prior, update)?;
+        let states = archive::pin::load(spec, edges)?;
+        let point = |e| cli::report::point(e, &project.loaded.view);
+        let sysroot = archive::pin::sysroot(spec, prior, update, &states, store).map_err(point)?;
+        let runtime = self.runtime_debs(prior, &sysroot)?;
+        let request = Request { spec, prior, update, runtime: &runtime, sysroot: &sysroot, epoch };
+        archive::pin::resolve(&request, states, store).map_err(point)
+    }
+
+    /// The runtime's packages, fit for the suite: built in a checkout, or from a folder, or those of the lock in the store.
+    fn runtime_debs(&self, prior: Option<&Lock>, sysroot: &[LockedPackage]) -> Result<Vec<LocalDeb>> {
+        let (project, store) = (self.project, self.store);
+        let here = std::env::current_dir().at("find", Path::new("."))?;
+        let names = project.spec().runtime();
+        let found = match runtime::Source::find(self.global.runtime.as_deref(), &here) {
+            Ok(source) => {
+                let unpack = || self.unpack(sysroot);
+                let sysroot = runtime::Sysroot { packages: sysroot, unpack: &unpack };
+                runtime::debs(&names, &source, &sysroot, store, &project.progress, self.offline)?
             }
-            runtime::from_store(&locked, store)?
+            Err(nowhere) => {
+                let locked: Vec<_> = prior.map(of_runtime).unwrap_or_default();
+                let complete = names.iter().all(|name| locked.iter().any(|p| p.name == *name));
+                if !complete {
+                    return Err(nowhere);
+                }
+                runtime::from_store(&locked, store)?
+            }
+        };
+        let described = |deb: &runtime::LocalDeb| {
+            runtime::check_glibc(deb, project.spec().suite)?;
+            LocalDeb::read(&store.object(&deb.sha256), &deb.filename)
+        };
+        found.iter().map(described).collect()
+    }
+
+    /// A folder with the sysroot's packages, which are fetched only when something is to be linked.
+    fn unpack(&self, sysroot: &[LockedPackage]) -> Result<PathBuf> {
+        let (archives, progress) = (&self.project.spec().archives, &self.project.progress);
+        let fetch = |packages: &[&LockedPackage]| {
+            archive::fetch(packages, archives, self.sources, self.store, progress, self.offline)
+        };
+        let packages: Vec<&LockedPackage> = sysroot.iter().collect();
+        fetch(&packages)?;
+        Tools::prepare(&packages, self.store, progress, |package| fetch(&[package])).map(|tools| tools.root)
+    }
+
+    /// Sees to it that the store holds the runtime's packages that the lock names: on a new machine they are made again, and
+    /// must come out the same.
+    fn supply_runtime(&self, lock: &Lock) -> Result<()> {
+        let missing = || of_runtime(lock).into_iter().find(|p| !self.store.contains(&p.sha256));
+        if missing().is_none() {
+            return Ok(());
         }
-    };
-    let described = |deb: &runtime::LocalDeb| {
-        runtime::check_glibc(deb, project.spec().suite)?;
-        LocalDeb::read(&store.object(&deb.sha256), &deb.filename)
-    };
-    found.iter().map(described).collect()
+        let made = self.runtime_debs(Some(lock), &lock.sysroot)?;
+        let Some(package) = missing() else { return Ok(()) };
+        let other = made.iter().find(|deb| deb.name() == package.name).map_or("none", |deb| deb.filename.as_str());
+        Err(Error::input(format!("the lock names {}, but the runtime here makes {other}", package.filename)).help(
+            "give the folder with the locked .debs by --runtime, check out the commit that the lock was made with and \
+             use its version of Rust, or lock again",
+        ))
+    }
 }
 
 fn of_runtime(lock: &Lock) -> Vec<&LockedPackage> {
     lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).collect()
-}
-
-/// Sees to it that the store holds the runtime's packages that the lock names: on a new machine they are made again, and
-/// must come out the same.
-fn supply_runtime(lock: &Lock, project: &Project, offline: bool, global: &Global, store: &Store) -> Result<()> {
-    let missing = || of_runtime(lock).into_iter().find(|p| !store.contains(&p.sha256));
-    if missing().is_none() {
-        return Ok(());
-    }
-    let made = runtime_debs(project, Some(lock), offline, global, store)?;
-    let Some(package) = missing() else { return Ok(()) };
-    let other = made.iter().find(|deb| deb.name() == package.name).map_or("none", |deb| deb.filename.as_str());
-    Err(Error::input(format!("the lock names {}, but the runtime here makes {other}", package.filename)).help(
-        "give the folder with the locked .debs by --runtime, check out the commit that the lock was made with, or lock again",
-    ))
 }
 
 fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
@@ -145,20 +186,6 @@ fn same_runtime(lock: &Lock, debs: &[LocalDeb]) -> bool {
     locked.sort_unstable();
     built.sort_unstable();
     locked == built
-}
-
-fn pin(
-    project: &Project,
-    prior: Option<&Lock>,
-    update: &Update,
-    debs: &[LocalDeb],
-    sources: &Sources,
-    store: &Store,
-) -> Result<Lock> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let request = Request { spec: project.spec(), prior, update, runtime: debs, epoch: epoch()? };
-    let edges = Edges { sources, store, progress: &project.progress, now };
-    archive::pin(&request, edges).map_err(|e| cli::report::point(e, &project.loaded.view))
 }
 
 /// SOURCE_DATE_EPOCH is read here, when locking, and nowhere else.

@@ -34,10 +34,11 @@ impl fmt::Display for Change {
     }
 }
 
-/// The changes from `old` to `new`: the target's packages by name, then the tools by name.
+/// The changes from `old` to `new`: the target's packages by name, then the tools and the sysroot by name.
 pub fn diff(old: &Lock, new: &Lock) -> Vec<Change> {
     let mut changes = of(&old.packages, &new.packages);
     changes.extend(of(&old.tools, &new.tools));
+    changes.extend(of(&old.sysroot, &new.sysroot));
     changes
 }
 

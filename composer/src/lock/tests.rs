@@ -39,6 +39,7 @@ fn sample() -> Lock {
         }],
         packages: vec![package("a", "1")],
         tools: vec![LockedPackage { layer: None, group: Some("boot".into()), ..package("qemu", "1:10") }],
+        sysroot: vec![],
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Lock {
     /// The tools tree's packages, sorted by name.
     #[serde(rename = "tool", default)]
     pub tools: Vec<LockedPackage>,
+    /// What the runtime's programs are linked against, sorted by name; nothing if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sysroot: Vec<LockedPackage>,
 }
 
 impl Lock {

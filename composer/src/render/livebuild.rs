@@ -87,6 +87,7 @@ mod tests {
                 package("openssh-server", "1:10.0p1-7", "debian"),
             ],
             tools: vec![],
+            sysroot: vec![],
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::deb::Meta;
+use super::link;
 use crate::error::IoContext;
 use crate::interrupt::Registered;
 use crate::progress::Progress;
@@ -23,15 +24,16 @@ const TAIL: usize = 30;
 const NEWS: Duration = Duration::from_secs(15);
 
 /// Builds `names` in release and gives the folder that holds the programs.
-pub fn cargo(root: &Path, names: &[&str], progress: &Progress, offline: bool) -> Result<PathBuf> {
+pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, offline: bool) -> Result<PathBuf> {
     let target = target_folder(root);
+    let sysroot = &link::place(sysroot, &target)?;
     let mut args = vec!["build", "--release", "--locked", "--target", TARGET, "--color", "never"];
     args.extend(offline.then_some("--offline"));
     args.extend(names.iter().flat_map(|name| ["-p", name]));
     let command = duct::cmd(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), &args)
         .dir(root)
         .env("CARGO_TARGET_DIR", &target)
-        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root))
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root, sysroot)?)
         .stdin_null()
         .stderr_to_stdout()
         // A group of its own, to be stopped with the compilers that it starts.
@@ -50,13 +52,14 @@ fn target_folder(root: &Path) -> PathBuf {
     root.join(outer).join("runtime")
 }
 
-/// Takes the places of this machine out of the programs, so that two checkouts give the same bytes.
-fn rust_flags(root: &Path) -> String {
+/// Takes the places of this machine and its C library out of the programs, so that two checkouts give the same bytes.
+fn rust_flags(root: &Path, sysroot: &Path) -> Result<String> {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
     let mut flags = vec![format!("--remap-path-prefix={}=/usr/src/borg-compose", root.display())];
     flags.extend(cargo.map(|path| format!("--remap-path-prefix={}=/usr/src/cargo", path.display())));
-    flags.join("\x1f")
+    flags.extend(link::flags(sysroot)?);
+    Ok(flags.join("\x1f"))
 }
 
 type Lines = VecDeque<String>;
@@ -99,6 +102,10 @@ fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
         return Error::network("cannot build the runtime services offline: crates are missing")
             .detail(text)
             .help("build once without --offline, or give a folder of their .debs with --runtime");
+    }
+    if text.contains("linker `rust-lld` not found") {
+        return Error::host("cannot build the runtime services: this Rust comes without its linker, rust-lld")
+            .help("install Rust from https://rustup.rs, or give a folder of their .debs with --runtime");
     }
     let unreachable = ["failed to download", "Could not resolve", "spurious network error", "failed to fetch"];
     let make = if unreachable.iter().any(|mark| text.contains(mark)) { Error::network } else { Error::host };

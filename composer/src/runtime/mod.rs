@@ -6,6 +6,7 @@ mod build;
 mod deb;
 mod elf;
 mod fresh;
+mod link;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -70,10 +71,18 @@ impl Source {
     }
 }
 
+/// What the programs are linked against, whatever the host has.
+pub struct Sysroot<'a> {
+    pub packages: &'a [LockedPackage],
+    /// Gives a folder with the packages unpacked; asked for only when something is linked.
+    pub unpack: &'a dyn Fn() -> Result<PathBuf>,
+}
+
 /// The packages `names`, in that order, in the store. `offline` keeps cargo from the network.
 pub fn debs(
     names: &[&str],
     source: &Source,
+    sysroot: &Sysroot<'_>,
     store: &Store,
     progress: &Progress,
     offline: bool,
@@ -83,7 +92,7 @@ pub fn debs(
     }
     match source {
         Source::Folder(folder) => names.iter().map(|name| from_folder(name, folder, store)).collect(),
-        Source::Checkout(root) => from_checkout(names, root, store, progress, offline),
+        Source::Checkout(root) => from_checkout(names, root, sysroot, store, progress, offline),
     }
 }
 
@@ -164,19 +173,21 @@ const FORMAT: u32 = 1;
 fn from_checkout(
     names: &[&str],
     root: &Path,
+    sysroot: &Sysroot<'_>,
     store: &Store,
     progress: &Progress,
     offline: bool,
 ) -> Result<Vec<LocalDeb>> {
     let _one_at_a_time = store.lock("runtime", "another run that builds the runtime services", progress)?;
-    let key = fresh::digest(root, names)?.to_string();
+    let linked = Digest::of_value(&sysroot.packages.iter().map(|p| p.sha256).collect::<Vec<_>>());
+    let key = Digest::of_value(&(fresh::digest(root, names)?, linked)).to_string();
     if let Some(known) = store.record::<Vec<LocalDeb>>("runtime-sources", &key)?
         && known.iter().map(|deb| store.verify(&deb.sha256)).collect::<Result<Vec<_>>>()?.into_iter().all(|whole| whole)
     {
         return Ok(known);
     }
     let metas = names.iter().map(|name| build::meta(root, name)).collect::<Result<Vec<_>>>()?;
-    let folder = build::cargo(root, names, progress, offline)?;
+    let folder = build::cargo(root, names, &(sysroot.unpack)()?, progress, offline)?;
     let debs =
         metas.into_iter().map(|meta| pack(&folder.join(&meta.name), &meta, store)).collect::<Result<Vec<_>>>()?;
     store.put_record("runtime-sources", &key, &debs)?;

@@ -80,8 +80,10 @@ fn debian_is_solved_as_apt_solves_it() {
         for packages in sets {
             let spec = debian(suite, &BASE, packages);
             let edges = Edges { sources: &sources, store: &store, progress: &Progress::silent(), now: now() };
-            let request = Request { spec: &spec, prior: None, update: &Update::Keep, runtime: &[], epoch: None };
-            let (mut ours, theirs) = (names(&pin(&request, edges).unwrap()), chosen_by_apt(&root, &spec));
+            let request =
+                Request { spec: &spec, prior: None, update: &Update::Keep, runtime: &[], sysroot: &[], epoch: None };
+            let lock = resolve(&request, load(&spec, edges).unwrap(), &store).unwrap();
+            let (mut ours, theirs) = (names(&lock), chosen_by_apt(&root, &spec));
             ours.sort();
             let only = |one: &[String], other: &[String]| -> Vec<String> {
                 one.iter().filter(|p| !other.contains(p)).cloned().collect()

@@ -8,10 +8,10 @@ use crate::Error;
 use crate::archive::deb;
 use crate::archive::index::Package;
 use crate::archive::solve::{Chosen, Id, Universe, solve};
-use crate::archive::tools::{GROUPS, TOOLS};
+use crate::archive::tools::{self, GROUPS, TOOLS};
 use crate::lock::types::{LockedPackage, PackageLayer};
 use crate::profile::types::Suite;
-use crate::spec::types::{Origin, Wanted};
+use crate::spec::types::{ImageSpec, Origin, Wanted};
 use crate::store::Store;
 
 /// What an earlier lock had and should stay, by name.
@@ -67,7 +67,7 @@ pub fn packages(
     prior: &Prior<'_>,
 ) -> Result<Vec<LockedPackage>, PinError> {
     let universe = Universe::new(std::mem::take(&mut texts.packages), texts.runtime());
-    let official: BTreeSet<&str> = official(request).collect();
+    let official: BTreeSet<&str> = official(request.spec).collect();
     let essential: BTreeSet<&str> = essential(&universe, &texts, &official);
     let wishes = wishes(request, &essential, &universe);
     let ids = solve(&universe, &wishes, &prior.favored(&universe))?;
@@ -99,10 +99,21 @@ pub fn tools(mut texts: Texts<'_>, prior: &Prior<'_>) -> Result<Vec<LockedPackag
     lock_all(&universe, &ids, &texts, |id, _| (None, group(id))).map_err(PinError::Other)
 }
 
+/// What the runtime's programs are linked against, sorted by name.
+pub fn sysroot(mut texts: Texts<'_>, suite: Suite, prior: &Prior<'_>) -> Result<Vec<LockedPackage>, PinError> {
+    let universe = Universe::new(std::mem::take(&mut texts.packages), None);
+    let names = tools::sysroot(suite);
+    let wish = |name: &&str| Wanted { name: (*name).to_owned(), by: Origin::Composer };
+    let mut ids = solve(&universe, &names.iter().map(wish).collect::<Vec<_>>(), &prior.favored(&universe))?;
+    // What these depend on is for compilers of C.
+    ids.retain(|id| universe.package(*id).is_some_and(|p| names.contains(&p.name)));
+    lock_all(&universe, &ids, &texts, |_, _| (None, None)).map_err(PinError::Other)
+}
+
 /// The archives that say what is essential: an extra repository does not.
-fn official<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r str> {
+pub fn official(spec: &ImageSpec) -> impl Iterator<Item = &str> {
     use crate::spec::types::ArchiveKind::{Debian, Security};
-    request.spec.archives.iter().filter(|a| matches!(a.kind, Debian | Security)).map(|a| a.name.as_str())
+    spec.archives.iter().filter(|a| matches!(a.kind, Debian | Security)).map(|a| a.name.as_str())
 }
 
 fn essential<'u>(universe: &Universe<'u>, texts: &Texts<'_>, official: &BTreeSet<&str>) -> BTreeSet<&'u str> {

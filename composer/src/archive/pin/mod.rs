@@ -50,8 +50,9 @@ pub struct Request<'r> {
     pub spec: &'r ImageSpec,
     pub prior: Option<&'r Lock>,
     pub update: &'r Update,
-    /// Our own packages.
+    /// Our own packages, and what they were linked against.
     pub runtime: &'r [LocalDeb],
+    pub sysroot: &'r [LockedPackage],
     /// `SOURCE_DATE_EPOCH`, if it is set.
     pub epoch: Option<u64>,
 }
@@ -95,12 +96,32 @@ impl From<PinError> for Error {
     }
 }
 
-/// Chooses the versions of all packages and tools, freshly verified.
-pub fn pin(request: &Request<'_>, edges: Edges<'_>) -> Result<Lock, PinError> {
-    known_names(request)?;
-    let archives = archives(request.spec);
-    let states = load_all(&archives, edges)?;
-    resolve(request, states, edges.store)
+/// The states of the archives that a spec's lock is made from, freshly verified.
+pub fn load(spec: &ImageSpec, edges: Edges<'_>) -> Result<Vec<State>> {
+    load_all(&archives(spec), edges)
+}
+
+/// Chooses what the runtime's programs are to be linked against. They are packages of the image in their turn, so this
+/// comes before [`resolve`].
+pub fn sysroot(
+    spec: &ImageSpec,
+    prior: Option<&Lock>,
+    update: &Update,
+    states: &[State],
+    store: &Store,
+) -> Result<Vec<LockedPackage>, PinError> {
+    if spec.runtime().is_empty() {
+        return Ok(Vec::new());
+    }
+    let prior = Prior::new(prior.map(|l| l.sysroot.as_slice()), update);
+    let all = Texts::of(states);
+    let archives: Vec<&str> = choose::official(spec).collect();
+    let mut texts = all.only(|name| archives.contains(&name));
+    let kept = prior.kept(&texts, store);
+    for (archive, text) in &kept {
+        texts.add(archive, text);
+    }
+    choose::sysroot(texts, spec.suite, &prior)
 }
 
 /// Chooses the versions from the archives' states; the store is asked for what the archives have no more.
@@ -196,10 +217,10 @@ fn load_all(archives: &[ArchiveSpec], edges: Edges<'_>) -> Result<Vec<State>> {
 }
 
 /// Names that are to be updated must be in the lock.
-fn known_names(request: &Request<'_>) -> Result<()> {
-    let Update::Only(names) = request.update else { return Ok(()) };
+pub fn known_names(prior: Option<&Lock>, update: &Update) -> Result<()> {
+    let Update::Only(names) = update else { return Ok(()) };
     let locked = || {
-        let packages = request.prior.into_iter().flat_map(|l| l.packages.iter().chain(&l.tools));
+        let packages = prior.into_iter().flat_map(|l| l.packages.iter().chain(&l.tools).chain(&l.sysroot));
         packages.map(|p| p.name.as_str())
     };
     for name in names {
@@ -221,7 +242,8 @@ fn assemble(
     tools: Vec<LockedPackage>,
 ) -> Lock {
     let prior = request.prior;
-    let same_packages = prior.is_some_and(|p| p.packages == packages && p.tools == tools);
+    let same_packages =
+        prior.is_some_and(|p| p.packages == packages && p.tools == tools && p.sysroot == request.sysroot);
     // The epoch goes into every byte's date, so it moves only when all moves.
     let kept = prior.filter(|_| same_packages || *request.update != Update::All).map(|p| p.epoch);
     let targets = archives.iter().filter(|a| a.name != TOOLS_ARCHIVE);
@@ -239,5 +261,6 @@ fn assemble(
         archives,
         packages,
         tools,
+        sysroot: request.sysroot.to_vec(),
     }
 }

@@ -76,7 +76,7 @@ impl Bench {
 
     /// Resolves against `lines` and the composer's tools.
     fn resolve(&self, lines: &[&str], prior: Option<&Lock>, update: &Update) -> Result<Lock, PinError> {
-        let request = Request { spec: &self.spec, prior, update, runtime: &[], epoch: None };
+        let request = Request { spec: &self.spec, prior, update, runtime: &[], sysroot: &[], epoch: None };
         self.request(lines, &request)
     }
 
@@ -158,7 +158,14 @@ fn outputs_go_with_what_they_were_made_of_and_ids_stay() {
     assert_eq!(bench.resolve(&["a 1"], Some(&old), &Update::All).unwrap(), old, "nothing new: nothing changes");
     let new = bench.resolve(&["a 2"], Some(&old), &Update::All).unwrap();
     assert_eq!((new.outputs, new.ids, new.epoch), (None, old.ids.clone(), 1_795_219_200));
-    let given = Request { spec: &bench.spec, prior: Some(&old), update: &Update::Keep, runtime: &[], epoch: Some(9) };
+    let given = Request {
+        spec: &bench.spec,
+        prior: Some(&old),
+        update: &Update::Keep,
+        runtime: &[],
+        sysroot: &[],
+        epoch: Some(9),
+    };
     let new = bench.request(&["a 1"], &given).unwrap();
     assert_eq!((new.outputs, new.epoch), (None, 9));
 }
@@ -171,7 +178,8 @@ fn our_own_packages_join_and_bring_what_they_need() {
     let control = "Package: own\nVersion: 1\nArchitecture: all\nDepends: a\nDescription: x\n y\n";
     std::fs::write(&path, crate::archive::deb::tests::deb_of(&[], control)).unwrap();
     let own = [LocalDeb::read(&path, "own_1_all.deb").unwrap()];
-    let request = Request { spec: &bench.spec, prior: None, update: &Update::Keep, runtime: &own, epoch: None };
+    let request =
+        Request { spec: &bench.spec, prior: None, update: &Update::Keep, runtime: &own, sysroot: &[], epoch: None };
     let lock = bench.request(&["a 1", "own 9"], &request).unwrap();
     let package = lock.packages.iter().find(|p| p.name == "own").unwrap();
     assert_eq!((package.version.as_str(), package.archive.as_str()), ("1", RUNTIME));
@@ -187,8 +195,7 @@ fn a_wish_that_cannot_be_met_says_whose_it_is() {
     assert_eq!(error.origin, Origin::Profile("/packages/0".into()));
     let update = Update::Only(vec!["apr".into()]);
     let lock = Bench::new(&[]).resolve(&[], None, &Update::Keep).unwrap();
-    let request = Request { spec: &bench.spec, prior: Some(&lock), update: &update, runtime: &[], epoch: None };
-    assert_eq!(known_names(&request).unwrap_err().help_text(), Some("did you mean `apt`?"));
+    assert_eq!(known_names(Some(&lock), &update).unwrap_err().help_text(), Some("did you mean `apt`?"));
 }
 
 #[test]
@@ -224,10 +231,12 @@ fn debian_itself() {
         let spec = debian(suite, &BASE, &["nginx-light", "openssh-server", "iproute2"]);
         let (sources, progress) = (Sources::of_host(&[]), Progress::silent());
         let edges = Edges { sources: &sources, store: &store, progress: &progress, now: now() };
-        let request = Request { spec: &spec, prior: None, update: &Update::Keep, runtime: &[], epoch: None };
-        let lock = pin(&request, edges).unwrap();
+        let request =
+            Request { spec: &spec, prior: None, update: &Update::Keep, runtime: &[], sysroot: &[], epoch: None };
+        let pinned = |request: &Request<'_>| resolve(request, load(&spec, edges).unwrap(), &store).unwrap();
+        let lock = pinned(&request);
         assert!(lock.packages.iter().any(|p| p.name == "nginx-light"), "{suite:?}");
-        assert_eq!(lock, pin(&Request { prior: Some(&lock), ..request }, edges).unwrap());
+        assert_eq!(lock, pinned(&Request { prior: Some(&lock), ..request }));
         let path = folder.path().join("test.lock");
         lock::file::write(&path, &lock).unwrap();
         assert_eq!(lock::file::read(&path).unwrap(), Some(lock));
