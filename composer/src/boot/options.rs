@@ -129,6 +129,7 @@ pub(super) fn setup(host: Host<'_>, tools_root: &Path, store: &Store, mountpoint
         scratch: Scratch::Memory(64 << 20),
         binds,
         network: host.network,
+        other_clock: false,
     })
 }
 

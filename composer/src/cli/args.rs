@@ -193,6 +193,9 @@ pub struct Build {
     /// Where packages are unpacked: in memory if there is enough, or on the store's disk.
     #[arg(long, env = "BORG_SCRATCH", value_enum, default_value_t = Scratch::Auto)]
     pub scratch: Scratch,
+    /// Have tools see another time of day, as `verify` does.
+    #[arg(long, hide = true)]
+    pub other_clock: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -118,7 +118,7 @@ impl Run<'_> {
         if self.args.engine == Engine::LiveBuild {
             return self.with_live_build(tree, tag, log);
         }
-        let bench = self.bench(&["build"])?;
+        let bench = self.bench(if self.args.other_clock { &["build", "verify"] } else { &["build"] })?;
         let system = self.system(&tree, &packages, &bench, log)?;
         let medium = self.medium(&tree, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
@@ -131,10 +131,11 @@ impl Run<'_> {
 
     /// So that `clean --keep-latest` keeps it.
     fn note_used(&self, outputs: &Outputs) -> Result<()> {
-        let packages = self.lock.packages.iter().chain(&self.lock.tools).map(|p| p.sha256);
+        let packages = self.lock.packages.iter().chain(&self.lock.tools).chain(&self.lock.sysroot).map(|p| p.sha256);
         let made = outputs.layers.iter().map(|l| l.sha256).chain([outputs.kernel, outputs.initrd]);
         let trees = [&["build"][..], &boot::GROUPS, &live_build::GROUPS];
-        let trees = trees.iter().map(|groups| Tools::key(&tools_of(self.lock, groups)));
+        let tools = trees.iter().map(|groups| Tools::key(&tools_of(self.lock, groups)));
+        let trees = tools.chain([Tools::key(&self.lock.sysroot.iter().collect::<Vec<_>>())]);
         let used = Used { objects: packages.chain(made).collect(), trees: trees.collect() };
         self.store.note_used(&self.project.spec().profile, &used)
     }
@@ -155,6 +156,7 @@ impl Run<'_> {
             Supply { archives: &self.project.spec().archives, sources: self.sources, offline: self.args.offline };
         let mut bench = Workbench::open(groups, self.lock, &from, self.store, &self.project.progress)?;
         bench.on_disk = self.args.scratch == Scratch::Disk;
+        bench.other_clock = self.args.other_clock;
         Ok(bench)
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::archive::pin::TOOLS_ARCHIVE;
+use crate::cli::workbench::tools_of;
 use crate::engine::live_build::{Installed, LiveBuildJob, LiveBuilt, debs, differences, places};
 use crate::error::{Error, Result};
 use crate::lock::Lock;
@@ -40,7 +41,7 @@ pub fn job(spec: &ImageSpec, lock: &Lock, tree: Tree, fast: bool, log: PathBuf, 
         options: if fast { FAST.map(str::to_owned).to_vec() } else { Vec::new() },
         archives: places(&spec.archives),
         debs: debs(&lock.packages, &lock.tools),
-        tools: lock.tools.iter().map(Installed::of).collect(),
+        tools: tools_of(lock, &GROUPS).into_iter().map(Installed::of).collect(),
         size_limit: spec.image.size_limit,
         largest: lock.largest(),
         out,

@@ -27,8 +27,8 @@ use crate::store::Store;
 use crate::workshop;
 use crate::{Error, Kind};
 
-/// The only tools that a build needs.
-const GROUPS: [&str; 1] = ["build"];
+/// The tools that the second build needs.
+const GROUPS: [&str; 2] = ["build", "verify"];
 
 /// What the second build is told of its surroundings. None of it may matter.
 const CIRCUMSTANCES: [(&str, &str); 5] = [
@@ -55,7 +55,7 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let packages: Vec<&LockedPackage> = locked.packages.iter().collect();
     archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
     let again = Again::new(&project, &locked, &store)?;
-    let status = again.build(&profile.overrides, global, &project)?;
+    let status = again.build(&profile.overrides, global, &project, &locked)?;
     match status {
         0 => {
             let iso = locked.outputs.as_ref().map(|o| o.iso.sha256.to_string()).unwrap_or_default();
@@ -98,10 +98,14 @@ impl Again {
     }
 
     /// Builds in a process of its own; answers with its exit status.
-    fn build(&self, overrides: &OverrideArgs, global: &Global, project: &Project) -> Result<u8> {
-        project
-            .progress
-            .say("verify", "building again: empty layer store, one processor, other time zone, locale and umask");
+    fn build(&self, overrides: &OverrideArgs, global: &Global, project: &Project, locked: &Lock) -> Result<u8> {
+        project.progress.say(
+            "verify",
+            "building again: empty layer store, one processor, other clock, time zone, locale and umask",
+        );
+        if tools_of(locked, &GROUPS[1..]).is_empty() {
+            project.progress.say("verify", "the lock has no library for another clock; `lock` takes it in");
+        }
         let mut command = Command::new("/proc/self/exe");
         command.args([
             "build",
@@ -109,6 +113,7 @@ impl Again {
             "--offline",
             "--scratch",
             "disk",
+            "--other-clock",
             "--log-format",
             "json",
             "--tag",

@@ -34,6 +34,8 @@ pub struct Workbench<'a> {
     pub tools: Tools,
     /// Work on the disk however much memory there is.
     pub on_disk: bool,
+    /// Have tools see another time of day, if the library for that is among them.
+    pub other_clock: bool,
     store: &'a Store,
     progress: &'a Progress,
 }
@@ -53,7 +55,7 @@ impl<'a> Workbench<'a> {
         };
         fetch(&wanted)?;
         let tools = Tools::prepare(&wanted, store, progress, |package| fetch(&[package]))?;
-        Ok(Workbench { tools, on_disk: false, store, progress })
+        Ok(Workbench { tools, on_disk: false, other_clock: false, store, progress })
     }
 
     /// Does one job in a worker with `scratch` bytes of work space, in memory if there is enough.
@@ -73,6 +75,7 @@ impl<'a> Workbench<'a> {
             scratch,
             binds,
             network: false,
+            other_clock: self.other_clock,
         };
         let done = Worker { setup, store: self.store, progress: self.progress }.run(job);
         let removed = worker::remove_folder(&disk.keep());

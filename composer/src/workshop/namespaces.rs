@@ -30,6 +30,8 @@ pub struct Setup {
     pub binds: Vec<(PathBuf, PathBuf, bool)>,
     /// Keep the host's network.
     pub network: bool,
+    /// Have tools see another time of day.
+    pub other_clock: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

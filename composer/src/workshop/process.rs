@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext, Result};
-use crate::workshop::host;
+use crate::workshop::{clock, host};
 use crate::{Error, Kind};
 
 /// How many of a tool's last lines an error shows.
@@ -76,7 +76,11 @@ impl Run {
 
     fn expression(&self) -> duct::Expression {
         let (program, args) = self.argv.split_first().map_or((OsString::new(), &[][..]), |(p, a)| (p.clone(), a));
-        let env = ENVIRONMENT.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).chain(self.env.iter().cloned());
+        let env = ENVIRONMENT
+            .iter()
+            .chain(clock::environment())
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .chain(self.env.iter().cloned());
         duct::cmd(program, args).full_env(env)
     }
 

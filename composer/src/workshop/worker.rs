@@ -19,7 +19,7 @@ use crate::error::{IoContext, Result};
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::workshop::namespaces::{self, Setup};
-use crate::workshop::rootless;
+use crate::workshop::{clock, rootless};
 use crate::{Error, Kind, workshop};
 
 /// The hidden verbs: the process that leaves the namespaces, PID 1 inside the new ones, and the one that stays outside to
@@ -217,6 +217,9 @@ pub fn inner(work: impl FnOnce(Value, &Store) -> Result<Value>) -> u8 {
         // What the tools and scripts of this worker inherit has nothing in it any more.
         empty_envelope()?;
         namespaces::build_root(&envelope.setup)?;
+        if envelope.setup.other_clock {
+            clock::shift()?;
+        }
         work(envelope.job, &Store::join(Path::new(workshop::STORE), &envelope.session))
     }))
 }

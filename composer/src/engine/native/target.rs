@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::Kind;
 use crate::engine::job::SystemJob;
 use crate::error::{IoContext, Result};
-use crate::workshop::{Run, namespaces};
+use crate::workshop::{Run, clock, namespaces};
 
 /// Refuses to start services while packages are configured (Debian Policy 9.3.3.2, invoke-rc.d(8)).
 const POLICY_RC_D: &str = "#!/bin/sh\nexit 101\n";
@@ -29,6 +29,7 @@ impl Target {
             fs::create_dir_all(&path).at("create", &path)?;
             namespaces::tmpfs(&path, "mode=1777")?;
         }
+        clock::bring(root)?;
         let policy = target.policy();
         fs::create_dir_all(root.join("usr/sbin")).at("create", root)?;
         fs::write(&policy, POLICY_RC_D).at("write", &policy)?;
