@@ -27,8 +27,15 @@ use crate::store::Store;
 use crate::workshop;
 use crate::{Error, Kind};
 
-/// The tools that the second build needs.
+/// The tools that the second build needs, and those for another clock.
 const GROUPS: [&str; 2] = ["build", "verify"];
+
+/// The groups that are in the lock and can be had.
+fn groups(locked: &Lock, offline: bool, store: &Store) -> &'static [&'static str] {
+    let clock = tools_of(locked, &GROUPS[1..]);
+    let there = !clock.is_empty() && (!offline || clock.iter().all(|tool| store.contains(&tool.sha256)));
+    if there { &GROUPS } else { &GROUPS[..1] }
+}
 
 /// What the second build is told of its surroundings. None of it may matter.
 const CIRCUMSTANCES: [(&str, &str); 5] = [
@@ -51,11 +58,12 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let locked = locked(&project)?;
     let sources = project.sources(global)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
-    let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
+    let groups = groups(&locked, args.offline, &store);
+    let bench = Workbench::open(groups, &locked, &supply, &store, &project.progress)?;
     let packages: Vec<&LockedPackage> = locked.packages.iter().collect();
     archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
-    let again = Again::new(&project, &locked, &store)?;
-    let status = again.build(&profile.overrides, global, &project, &locked)?;
+    let again = Again::new(&project, &locked, groups, &store)?;
+    let status = again.build(&profile.overrides, global, &project)?;
     match status {
         0 => {
             let iso = locked.outputs.as_ref().map(|o| o.iso.sha256.to_string()).unwrap_or_default();
@@ -80,17 +88,18 @@ struct Again {
     folder: tempfile::TempDir,
     store: Store,
     profile: PathBuf,
+    other_clock: bool,
 }
 
 impl Again {
-    fn new(project: &Project, locked: &Lock, store: &Store) -> Result<Self> {
+    fn new(project: &Project, locked: &Lock, groups: &[&str], store: &Store) -> Result<Self> {
         let folder = store.temporary_folder()?;
         let fresh = Store::open(&folder.path().join("another-store"))?;
-        for package in locked.packages.iter().chain(tools_of(locked, &GROUPS)) {
+        for package in locked.packages.iter().chain(tools_of(locked, groups)) {
             store.lend(&package.sha256, &fresh)?;
         }
         let profile = project.path.canonicalize().at("open", &project.path)?;
-        Ok(Again { folder, store: fresh, profile })
+        Ok(Again { folder, store: fresh, profile, other_clock: groups.contains(&GROUPS[1]) })
     }
 
     fn out(&self) -> PathBuf {
@@ -98,13 +107,14 @@ impl Again {
     }
 
     /// Builds in a process of its own; answers with its exit status.
-    fn build(&self, overrides: &OverrideArgs, global: &Global, project: &Project, locked: &Lock) -> Result<u8> {
+    fn build(&self, overrides: &OverrideArgs, global: &Global, project: &Project) -> Result<u8> {
         project.progress.say(
             "verify",
             "building again: empty layer store, one processor, other clock, time zone, locale and umask",
         );
-        if tools_of(locked, &GROUPS[1..]).is_empty() {
-            project.progress.say("verify", "the lock has no library for another clock; `lock` takes it in");
+        if !self.other_clock {
+            let how = "`lock` names it, and a run without --offline fetches it";
+            project.progress.say("verify", &format!("the clock stays: there is no libfaketime; {how}"));
         }
         let mut command = Command::new("/proc/self/exe");
         command.args([
@@ -113,12 +123,12 @@ impl Again {
             "--offline",
             "--scratch",
             "disk",
-            "--other-clock",
             "--log-format",
             "json",
             "--tag",
             "verify",
         ]);
+        command.args(self.other_clock.then_some("--other-clock"));
         command.arg("--profile").arg(&self.profile).arg("--out").arg(self.out()).arg("--store").arg(self.store.root());
         command.args(overrides.offline_model.iter().flat_map(|model| ["--offline-model", model]));
         command.args(
