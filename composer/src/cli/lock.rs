@@ -23,7 +23,7 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
         Some(names) if names.is_empty() => Update::All,
         Some(names) => Update::Only(names.clone()),
     };
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, false)?;
     let prior = prior(&project, &sources, &store)?;
     let debs = runtime_debs(&project, prior.as_ref(), false, global, &store)?;
     let lock = pin(&project, prior.as_ref(), &update, &debs, &sources, &store)?;

@@ -49,7 +49,7 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = locked(&project)?;
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, args.offline)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
     let packages: Vec<&LockedPackage> = locked.packages.iter().collect();

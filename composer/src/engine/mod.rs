@@ -2,11 +2,13 @@
 
 pub mod compare;
 pub mod files;
+pub mod find;
 pub mod job;
 pub mod keys;
 pub mod limit;
 pub mod live_build;
 pub mod native;
+pub mod parcel;
 pub mod ready;
 pub mod system;
 
