@@ -128,7 +128,9 @@ impl Run<'_> {
         space::remember(&spec.profile, sizes, self.store)?;
         let iso = self.publish(tag, &system, &outputs)?;
         self.compare(&outputs)?;
-        self.sharing.push(&system, self.lock, self.sources, self.store, &self.project.progress)?;
+        self.sharing
+            .push(&system, self.lock, self.sources, self.store, &self.project.progress)
+            .map_err(|e| e.detail(format!("the image itself is finished: {}", iso.display())))?;
         Ok(iso)
     }
 

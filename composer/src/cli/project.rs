@@ -113,7 +113,13 @@ impl Project {
         let vendor = global.vendor.as_deref().map(Vendor::open).transpose()?;
         let snapshot = Some(global.snapshot.clone()).filter(|server| server != NO_SNAPSHOT);
         let shared = places(global)?.shared.map(|address| Shared::open(&address, &self.progress)).transpose()?;
-        let shared = shared.filter(|shared| !offline || shared.is_local());
+        let shared = shared.filter(|shared| {
+            let asked = !offline || shared.is_local();
+            if !asked {
+                self.progress.say("shared", &format!("{} is left alone: no network is touched", shared.place()));
+            }
+            asked
+        });
         Ok(Sources::of_host(&mirrors).with(vendor, snapshot).sharing(shared))
     }
 

@@ -38,6 +38,9 @@ impl Sharing {
             return Err(Error::usage("the live-build engine makes no layers that could be pushed")
                 .help("leave --push out, or build with the native engine"));
         }
+        if let Some(shared) = sources.shared.as_ref().filter(|_| given.push) {
+            shared.make()?;
+        }
         Ok(Sharing {
             trust: given.trust.as_deref().map(Trust::read).transpose()?.unwrap_or_default(),
             push: given.push,

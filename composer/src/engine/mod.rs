@@ -3,6 +3,8 @@
 pub mod compare;
 pub mod files;
 pub mod find;
+#[cfg(test)]
+mod find_tests;
 pub mod job;
 pub mod keys;
 pub mod limit;

@@ -29,7 +29,15 @@ impl Body {
 }
 
 impl Folder {
+    pub fn make(&self) -> Result<()> {
+        fs::create_dir_all(&self.0).at("create", &self.0)
+    }
+
     pub fn get(&self, path: &str) -> Result<Body, Trouble> {
+        // A network file system that is not mounted, or a slip of the pen: not the same as a store that lacks something.
+        if !self.0.is_dir() {
+            return Err(Trouble::Failed("is not there".to_owned()));
+        }
         let file = File::open(self.0.join(path)).map_err(failed)?;
         if file.metadata().map_err(failed)?.is_file() { Ok(Body(file)) } else { Err(Trouble::Missing) }
     }

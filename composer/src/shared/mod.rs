@@ -27,6 +27,8 @@ use crate::error::{IoContext, Result};
 use crate::progress::{Progress, Task};
 use crate::store::Store;
 use crate::{Digest, Error};
+use net::Limits;
+
 pub use keys::{SignKey, Trust};
 pub use place::{Address, Places};
 use wire::{Body, Trouble, Wire};
@@ -51,9 +53,13 @@ pub struct Shared {
 
 impl Shared {
     pub fn open(address: &Address, progress: &Progress) -> Result<Self> {
+        Self::with(address, Limits::default(), progress)
+    }
+
+    fn with(address: &Address, limits: Limits, progress: &Progress) -> Result<Self> {
         Ok(Shared {
             place: address.url.clone(),
-            wire: Wire::open(address)?,
+            wire: Wire::open(address, limits)?,
             progress: progress.clone(),
             closed: Mutex::default(),
             strikes: AtomicU32::new(0),
@@ -69,6 +75,11 @@ impl Shared {
     /// True if no network is touched.
     pub fn is_local(&self) -> bool {
         self.wire.is_local()
+    }
+
+    /// Sees to it that there is a place to push to; what is behind a network is somebody else's to make.
+    pub fn make(&self) -> Result<()> {
+        self.wire.make()
     }
 
     /// Brings an object of `size` bytes into the local store; false if there is none to be had. Fails for local faults only.

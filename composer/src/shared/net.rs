@@ -34,11 +34,22 @@ use crate::interrupt;
 /// Until there is a connection.
 const CONNECT: &str = "5 seconds";
 
-/// Until there is an answer, and between two parts of it.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long to wait before the store counts as broken.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Until there is an answer, and between two parts of it.
+    pub silence: Duration,
+    /// Fewer bytes than this in each time of `within` are too few to be of use: making the layer is faster.
+    pub within: Duration,
+    pub least: u64,
+}
 
-/// Less than this in each such time is too slow to be of use: making the layer is faster.
-const PACE: (Duration, u64) = (Duration::from_secs(10), 500_000);
+impl Default for Limits {
+    fn default() -> Self {
+        let silence = Duration::from_secs(10);
+        Limits { silence, within: silence, least: 500_000 }
+    }
+}
 
 /// A request is bounded here, not there: a large layer takes its time.
 const LONG: &str = "1 day";
@@ -54,6 +65,7 @@ pub struct Net {
     store: Arc<dyn ObjectStore>,
     prefix: String,
     in_parts: bool,
+    limits: Limits,
     /// Gone only when this is dropped.
     runtime: Option<Runtime>,
 }
@@ -76,44 +88,47 @@ impl Drop for Net {
 pub struct Body {
     stream: BoxStream<'static, object_store::Result<bytes::Bytes>>,
     handle: tokio::runtime::Handle,
+    limits: Limits,
     since: Instant,
     bytes: u64,
 }
 
 impl Body {
     pub fn next(&mut self) -> Result<Vec<u8>, Trouble> {
-        // An empty part is not the end yet.
-        let part = self.stream.next();
-        let mut bytes = self.handle.block_on(heed(SILENCE, part))?.transpose().map_err(trouble)?;
-        while bytes.as_ref().is_some_and(bytes::Bytes::is_empty) {
-            bytes = self.handle.block_on(heed(SILENCE, self.stream.next()))?.transpose().map_err(trouble)?;
-        }
-        let bytes = bytes.unwrap_or_default();
-        self.bytes += bytes.len() as u64;
-        if self.since.elapsed() > PACE.0 {
-            if self.bytes < PACE.1 && !bytes.is_empty() {
-                return Err(Trouble::Failed(format!("is too slow: {} bytes in {} s", self.bytes, PACE.0.as_secs())));
+        loop {
+            let part = self.handle.block_on(heed(self.limits.silence, self.stream.next()))?;
+            let Some(bytes) = part.transpose().map_err(trouble)? else { return Ok(Vec::new()) };
+            self.bytes += bytes.len() as u64;
+            let time = self.since.elapsed();
+            if time > self.limits.within {
+                if self.bytes < self.limits.least {
+                    let text = format!("is too slow: {} bytes in {:.0} s", self.bytes, time.as_secs_f64());
+                    return Err(Trouble::Failed(text));
+                }
+                (self.since, self.bytes) = (Instant::now(), 0);
             }
-            (self.since, self.bytes) = (Instant::now(), 0);
+            // An empty part is not the end yet.
+            if !bytes.is_empty() {
+                return Ok(bytes.into());
+            }
         }
-        Ok(bytes.into())
     }
 }
 
 impl Net {
-    pub fn open(address: &Address) -> Result<Self> {
+    pub fn open(address: &Address, limits: Limits) -> Result<Self> {
         // Only one provider is compiled in, and the first of two calls has set it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, prefix): (Arc<dyn ObjectStore>, _) = match address.scheme {
             Scheme::S3 => {
                 let prefix = address.url.splitn(4, '/').nth(3).unwrap_or_default();
-                (Arc::new(s3(address)?), prefix.to_owned())
+                (Arc::new(s3(address, limits)?), prefix.to_owned())
             }
-            _ => (Arc::new(http(address)?), String::new()),
+            _ => (Arc::new(http(address, limits)?), String::new()),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|e| Error::host("cannot start the threads of the shared store").because(&e))?;
-        Ok(Net { store, prefix, in_parts: address.scheme == Scheme::S3, runtime: Some(runtime) })
+        Ok(Net { store, prefix, in_parts: address.scheme == Scheme::S3, limits, runtime: Some(runtime) })
     }
 
     fn place(&self, path: &str) -> Place {
@@ -128,15 +143,15 @@ impl Net {
 
     pub fn get(&self, path: &str) -> Result<Body, Trouble> {
         let place = self.place(path);
-        let stream = self.wait(SILENCE, self.store.get(&place))?.into_stream();
+        let stream = self.wait(self.limits.silence, self.store.get(&place))?.into_stream();
         let gone = || Error::internal("the shared store is closed");
         let handle = self.runtime.as_ref().ok_or_else(gone)?.handle().clone();
-        Ok(Body { stream, handle, since: Instant::now(), bytes: 0 })
+        Ok(Body { stream, handle, limits: self.limits, since: Instant::now(), bytes: 0 })
     }
 
     pub fn size(&self, path: &str) -> Result<u64, Trouble> {
         let place = self.place(path);
-        self.wait(SILENCE, self.store.head(&place)).map(|meta| meta.size)
+        self.wait(self.limits.silence, self.store.head(&place)).map(|meta| meta.size)
     }
 
     pub fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), Trouble> {
@@ -154,7 +169,7 @@ impl Net {
             return self.put(path, part);
         }
         let place = self.place(path);
-        let upload = self.wait(SILENCE, self.store.put_multipart(&place))?;
+        let upload = self.wait(self.limits.silence, self.store.put_multipart(&place))?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
         while !part.is_empty() {
             let sent = self.wait(PART_TIME, async {
@@ -164,7 +179,7 @@ impl Net {
             });
             if let Err(trouble) = sent {
                 // What an object store keeps of unfinished uploads goes by the bucket's own rules if this does not reach it.
-                let _ = self.wait(SILENCE, upload.abort());
+                let _ = self.wait(self.limits.silence, upload.abort());
                 return Err(trouble);
             }
             part = read_part(&mut from, file)?;
@@ -194,18 +209,18 @@ async fn heed<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Tr
     }
 }
 
-fn s3(address: &Address) -> Result<impl ObjectStore> {
+fn s3(address: &Address, limits: Limits) -> Result<impl ObjectStore> {
     // Only the environment's settings: keys, region, endpoint.
     AmazonS3Builder::from_env()
         .with_url(&address.url)
         .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), CONNECT)
         .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), LONG)
-        .with_retry(retry())
+        .with_retry(retry(limits))
         .build()
         .map_err(|e| unusable(address, &e))
 }
 
-fn http(address: &Address) -> Result<impl ObjectStore> {
+fn http(address: &Address, limits: Limits) -> Result<impl ObjectStore> {
     let mut options = ClientOptions::new()
         .with_config(ClientConfigKey::ConnectTimeout, CONNECT)
         .with_config(ClientConfigKey::Timeout, LONG)
@@ -216,15 +231,15 @@ fn http(address: &Address) -> Result<impl ObjectStore> {
         value.set_sensitive(true);
         options = options.with_default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
     }
-    let builder = HttpBuilder::new().with_url(&address.url).with_client_options(options).with_retry(retry());
+    let builder = HttpBuilder::new().with_url(&address.url).with_client_options(options).with_retry(retry(limits));
     builder.build().map_err(|e| unusable(address, &e))
 }
 
 /// A moment's trouble may pass; more is the next build's to try.
-fn retry() -> RetryConfig {
+fn retry(limits: Limits) -> RetryConfig {
     let backoff =
         BackoffConfig { init_backoff: Duration::from_millis(200), max_backoff: Duration::from_secs(1), base: 2. };
-    RetryConfig { backoff, max_retries: 2, retry_timeout: SILENCE }
+    RetryConfig { backoff, max_retries: 2, retry_timeout: limits.silence }
 }
 
 fn unusable(address: &Address, error: &dyn std::error::Error) -> Error {
@@ -236,6 +251,9 @@ fn unusable(address: &Address, error: &dyn std::error::Error) -> Error {
 fn trouble(error: object_store::Error) -> Trouble {
     use object_store::Error as E;
     match &error {
+        E::NotFound { .. } if error.to_string().contains("NoSuchBucket") => {
+            Trouble::Failed("has no such bucket".to_owned())
+        }
         E::NotFound { .. } => Trouble::Missing,
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => Trouble::Denied,
         _ => Trouble::Failed(reason(&error)),

@@ -1,11 +1,13 @@
-//! A shared store in a folder: honest, lying, broken.
+//! A shared store in a folder and on a server: honest, lying, broken.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use ssh_key::PrivateKey;
 use ssh_key::private::Ed25519Keypair;
 
 use super::*;
+use crate::archive::net::testing::{Fault, Server, nobody};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -17,6 +19,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
+        fs::create_dir(folder.path().join("team")).unwrap();
         Bench { folder, store, progress: Progress::silent() }
     }
 
@@ -53,6 +56,16 @@ fn what_is_pushed_is_pulled() {
     assert!(bench.store.verify(&digest).unwrap());
     assert!(!bench.pull(&shared, &Digest::of("another"), 7));
     assert_eq!(bench.progress.said(), "", "what is not there is no news");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_of() {
+    let bench = Bench::new();
+    fs::remove_dir(bench.place("")).unwrap();
+    assert!(!bench.pull(&bench.shared(), &Digest::of("x"), 1));
+    assert!(bench.progress.said().contains("team is not there; it is left alone"), "{}", bench.progress.said());
+    bench.shared().make().unwrap();
+    assert!(bench.place("").is_dir());
 }
 
 #[test]
@@ -129,4 +142,63 @@ fn an_endless_record_is_cut_off() {
     file.set_len(1 << 40).unwrap();
     let taken = shared.ask("records/x", |body| whole(body, record::LIMIT)).unwrap();
     assert_eq!(taken, None);
+}
+
+/// A server of HTTP with an object, and what comes of pulling it and then another one.
+fn from_server(fault: Option<Fault>, more: &str) -> (Bench, Server, bool) {
+    let (bench, server) = (Bench::new(), Server::start());
+    let bytes = vec![7; 300_000];
+    let digest = Digest::of(&bytes);
+    let path = format!("team/{}", object(&digest));
+    server.put(&path, bytes);
+    fault.into_iter().for_each(|fault| server.fault(&path, fault));
+    let limits = Limits { silence: Duration::from_secs(2), within: Duration::from_secs(1), least: 1000 };
+    let address = Address::parse(&format!("{}/team", server.url.replace("://", &format!("://{more}")))).unwrap();
+    let shared = Shared::with(&address, limits, &bench.progress).unwrap();
+    let start = Instant::now();
+    let came = bench.pull(&shared, &digest, 300_000);
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    assert_eq!(bench.store.contains(&digest), came);
+    // It is left alone, or not.
+    let start = Instant::now();
+    let again = bench.pull(&shared, &Digest::of("missing"), 1);
+    assert!(!again && start.elapsed() < Duration::from_secs(1));
+    drop(shared);
+    (bench, server, came)
+}
+
+#[test]
+fn a_server_is_asked_with_its_password_which_is_never_shown() {
+    let (bench, server, came) = from_server(None, "me:hunter2@");
+    assert!(came, "{}", bench.progress.said());
+    assert!(server.authorizations().iter().all(|header| header == "Basic bWU6aHVudGVyMg=="));
+    assert_eq!(server.authorizations().len(), 2);
+    assert_eq!(bench.progress.said(), "");
+}
+
+#[test]
+fn a_server_that_hangs_drips_or_fails_is_left_alone() {
+    for (fault, word) in [
+        (Fault::Stall(1000), "did not answer within 2 s"),
+        (Fault::Drip(1000, Duration::from_millis(100)), "is too slow"),
+        (Fault::Status(500), "fails: "),
+    ] {
+        let (bench, server, came) = from_server(Some(fault), "me:hunter2@");
+        let said = bench.progress.said();
+        assert!(!came && said.contains(word) && said.contains("left alone"), "{fault:?}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(server.log().iter().all(|line| !line.contains(&Digest::of("missing").to_string())), "{fault:?}");
+    }
+    let bench = Bench::new();
+    let shared = Shared::open(&Address::parse(&nobody()).unwrap(), &bench.progress).unwrap();
+    assert!(!bench.pull(&shared, &Digest::of("x"), 1) && !bench.pull(&shared, &Digest::of("y"), 1));
+    assert_eq!(bench.progress.said().matches("left alone").count(), 1, "{}", bench.progress.said());
+}
+
+#[test]
+fn a_server_that_refuses_may_lack_just_that() {
+    let (bench, server, came) = from_server(Some(Fault::Status(403)), "");
+    assert!(!came);
+    assert_eq!(bench.progress.said(), "");
+    assert!(server.log().iter().any(|line| line.contains(&Digest::of("missing").to_string())));
 }

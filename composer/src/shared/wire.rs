@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::folder::{self, Folder};
-use super::net::{self, Net};
+use super::net::{self, Limits, Net};
 use super::place::{Address, Scheme};
 use crate::error::{Error, Result};
 
@@ -51,16 +51,24 @@ impl Body {
 }
 
 impl Wire {
-    pub fn open(address: &Address) -> Result<Self> {
+    pub fn open(address: &Address, limits: Limits) -> Result<Self> {
         match (address.scheme, address.folder()) {
             (Scheme::File, Some(folder)) => Ok(Wire::Folder(Folder(folder.to_owned()))),
-            _ => Net::open(address).map(Wire::Net),
+            _ => Net::open(address, limits).map(Wire::Net),
         }
     }
 
     /// True if no network is touched.
     pub fn is_local(&self) -> bool {
         matches!(self, Wire::Folder(_))
+    }
+
+    /// Makes the place, if it is a folder.
+    pub fn make(&self) -> Result<()> {
+        match self {
+            Wire::Folder(folder) => folder.make(),
+            Wire::Net(_) => Ok(()),
+        }
     }
 
     pub fn get(&self, path: &str) -> Result<Body, Trouble> {
