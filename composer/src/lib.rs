@@ -25,6 +25,7 @@ pub mod profile;
 pub mod progress;
 pub mod render;
 pub mod runtime;
+pub mod shared;
 pub mod spec;
 pub mod store;
 pub mod suggest;

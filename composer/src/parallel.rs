@@ -39,6 +39,19 @@ pub fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R
     Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
+/// Does two things side by side; of two errors it is the first one's.
+pub fn both<A: Send, B: Send>(
+    first: impl FnOnce() -> Result<A>,
+    second: impl FnOnce() -> Result<B> + Send,
+) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let second = scope.spawn(second);
+        let first = first();
+        let second = second.join().unwrap_or_else(|_| Err(Error::internal("a thread failed")));
+        Ok((first?, second?))
+    })
+}
+
 /// As many threads as there are processors for this process.
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)

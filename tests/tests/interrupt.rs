@@ -108,6 +108,37 @@ fn a_download_from_a_slow_mirror_ends_at_once() {
     assert_eq!(fs::read_dir(bench.store.join("tmp")).unwrap().count(), 0);
 }
 
+/// A lock whose runtime package is looked for before anything else.
+fn lock_with_a_runtime_package() -> String {
+    let digest = "0".repeat(64);
+    let package = |table: &str, more: &str| {
+        format!(
+            "[[{table}]]\nname = \"x\"\nversion = \"1\"\narchitecture = \"all\"\nfilename = \"x.deb\"\nsize = 100000\n\
+             sha256 = \"{digest}\"\n{more}\n"
+        )
+    };
+    let essential = package("package", "layer = \"essential\"\narchive = \"debian\"");
+    let own = package("package", "layer = \"packages\"\narchive = \"runtime\"");
+    let tool = package("tool", "group = \"build\"\narchive = \"debian\"");
+    format!("format = 1\nspec = \"{digest}\"\nepoch = 1\n[parts]\n{essential}{own}{tool}")
+}
+
+#[test]
+fn a_pull_from_a_slow_shared_store_ends_at_once() {
+    let (folder, bench) = bench();
+    let (address, asked) = drips();
+    let profile = bench.profile("small", SMALL);
+    fs::write(profile.with_extension("lock"), lock_with_a_runtime_package()).unwrap();
+    let runtime = runtime(folder.path());
+    let args = ["--runtime", runtime.to_str().unwrap(), "--store", &address, "lock", "--profile"];
+    for signal in ["INT", "TERM"] {
+        asked.store(false, Ordering::SeqCst);
+        let command = bench.command(&[&args[..], &[profile.to_str().unwrap()]].concat());
+        says_so(interrupted(command, signal, &bench, |_| asked.load(Ordering::SeqCst)));
+    }
+    assert_eq!(fs::read_dir(bench.store.join("tmp")).unwrap().count(), 0);
+}
+
 #[test]
 fn waiting_for_another_build_is_said_and_ends_at_once() {
     let (_folder, bench) = bench();

@@ -12,6 +12,8 @@ mod faults;
 mod mirror;
 #[path = "real/rootless.rs"]
 mod rootless;
+#[path = "real/shared.rs"]
+mod shared;
 #[path = "real/sturdy.rs"]
 mod sturdy;
 #[path = "real/vendor.rs"]

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::host::Host;
 use super::net::{Client, Limits, Net};
 use super::vendor::Vendor;
+use crate::shared::Shared;
 use crate::spec::types::{ArchiveKind, ArchiveSpec};
 
 static OFFICIAL: &str = include_str!("../../data/mirrors.txt");
@@ -19,6 +20,8 @@ pub struct Sources {
     pub net: Net,
     /// Asked before all mirrors.
     pub(super) vendor: Option<Vendor>,
+    /// Asked after the vendor archive.
+    pub shared: Option<Shared>,
     /// The address of a snapshot server, asked after all mirrors.
     snapshot: Option<String>,
 }
@@ -62,6 +65,12 @@ impl Sources {
     #[must_use]
     pub fn with(self, vendor: Option<Vendor>, snapshot: Option<String>) -> Self {
         Sources { vendor, snapshot, ..self }
+    }
+
+    /// The same with a store that is shared before the mirrors.
+    #[must_use]
+    pub fn sharing(self, shared: Option<Shared>) -> Self {
+        Sources { shared, ..self }
     }
 
     /// The snapshot server, if it has what `archive` once had: it keeps Debian's own archives and no others.

@@ -1,5 +1,6 @@
 //! The command line's grammar. Each flag has a `BORG_*` variable.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -45,9 +46,10 @@ fn switch(text: &str) -> Result<bool, String> {
 
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Where all that is kept between runs lies.
-    #[arg(long, global = true, env = "BORG_STORE", value_name = "DIR")]
-    pub store: Option<PathBuf>,
+    /// Where all that is kept between runs lies, or with a URL (s3, https, file) a store that is shared with others; once
+    /// each. The variable may hold both: a folder, a comma, a URL.
+    #[arg(long, global = true, env = "BORG_STORE", value_name = "DIR|URL")]
+    pub store: Vec<OsString>,
     /// How to say what is going on.
     #[arg(long, global = true, env = "BORG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -196,6 +198,22 @@ pub struct Build {
     /// Have tools see another time of day, as `verify` does.
     #[arg(long, hide = true)]
     pub other_clock: bool,
+    #[command(flatten)]
+    pub sharing: Sharing,
+}
+
+/// What is done with a store that is shared.
+#[derive(Debug, Clone, Args)]
+pub struct Sharing {
+    /// Give the shared store what this build used: layers, kernel, initrd, packages, tools.
+    #[arg(long, env = "BORG_PUSH")]
+    pub push: bool,
+    /// Sign records of the layers made here, with an OpenSSH Ed25519 key that has no passphrase.
+    #[arg(long, env = "BORG_SIGN_KEY", value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
+    /// Believe records of layers that these OpenSSH public keys signed: a file with one a line.
+    #[arg(long, env = "BORG_TRUST", value_name = "FILE")]
+    pub trust: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

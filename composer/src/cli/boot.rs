@@ -30,7 +30,7 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     if args.check {
         is_of_this_profile(&iso, &project)?;
     }
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, false)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: false };
     let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
     let options = boot::Options {

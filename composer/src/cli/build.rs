@@ -9,6 +9,7 @@ use crate::cli::args::{Build, Engine, Global, ProfileArg, Scratch};
 use crate::cli::lock::{self, Strictness};
 use crate::cli::project::{Project, open_store, utf8};
 use crate::cli::render::with_runtime;
+use crate::cli::sharing::Sharing;
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
 use crate::cli::{answer, boot, live_build, many, space};
@@ -25,7 +26,7 @@ use crate::store::sweep::Used;
 use crate::store::{Store, write_atomically};
 use crate::tree::Tree;
 use crate::workshop::{self, Tools};
-use crate::{Error, engine, render};
+use crate::{Error, engine, parallel, render};
 
 /// Where the folder of finished images is seen from inside a worker.
 const OUT: &str = "/out";
@@ -42,11 +43,12 @@ fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let _using = store.lock_shared("in-use", &project.progress)?;
     // A second build of the same profile waits here, and then reuses what the first one made.
     let _mine = project.alone(&store)?;
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, args.offline)?;
+    let sharing = Sharing::open(args, &sources)?;
     let strictness = if args.locked { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
     let tag = tag(args, &project, &lock)?;
-    let build = Run { args, project: &project, store: &store, lock: &lock, sources: &sources };
+    let build = Run { args, project: &project, store: &store, lock: &lock, sources: &sources, sharing: &sharing };
     let log = Log::new(&format!("build-{}", project.spec().profile), &store)?;
     let iso = build.make(&tag, &log).map_err(|e| keep_log(e, &log))?;
     answer(&iso)
@@ -105,6 +107,7 @@ struct Run<'a> {
     store: &'a Store,
     lock: &'a Lock,
     sources: &'a Sources,
+    sharing: &'a Sharing,
 }
 
 impl Run<'_> {
@@ -113,20 +116,22 @@ impl Run<'_> {
         let tree = render::config_tree(spec, Some(self.lock), &self.project.assets)?;
         let files = render::files_part(&tree, spec).bytes();
         self.foresee_space(files)?;
-        let packages: Vec<&LockedPackage> = self.lock.packages.iter().collect();
-        self.fetch(&packages)?;
         if self.args.engine == Engine::LiveBuild {
+            self.fetch(&self.lock.packages.iter().collect::<Vec<_>>())?;
             return self.with_live_build(tree, tag, log);
         }
-        let bench = self.bench(if self.args.other_clock { &["build", "verify"] } else { &["build"] })?;
-        let system = self.system(&tree, &packages, &bench, log)?;
+        let (bench, system) = self.system(&tree, log)?;
         let medium = self.medium(&tree, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
         self.note_used(&outputs)?;
         let sizes = space::Sizes { debs: self.lock.deb_bytes(), files, iso: outputs.iso.size };
         space::remember(&spec.profile, sizes, self.store)?;
         let iso = self.publish(tag, &system, &outputs)?;
-        self.compare(&outputs).map(|()| iso)
+        self.compare(&outputs)?;
+        self.sharing
+            .push(&system, self.lock, self.sources, self.store, &self.project.progress)
+            .map_err(|e| e.detail(format!("the image itself is finished: {}", iso.display())))?;
+        Ok(iso)
     }
 
     /// So that `clean --keep-latest` keeps it.
@@ -141,8 +146,14 @@ impl Run<'_> {
     }
 
     fn foresee_space(&self, files: u64) -> Result<()> {
-        let (profile, on_disk) = (&self.project.spec().profile, self.args.scratch == Scratch::Disk);
-        space::foresee(self.lock, profile, files, self.store, &self.args.out, on_disk, &self.project.progress)
+        let aims = space::Aims {
+            profile: &self.project.spec().profile,
+            files,
+            out: &self.args.out,
+            on_disk: self.args.scratch == Scratch::Disk,
+            fast: self.args.fast,
+        };
+        space::foresee(self.lock, aims, self.store, &self.project.progress)
     }
 
     fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {
@@ -169,28 +180,40 @@ impl Run<'_> {
         if self.args.fast { Compression::Fast } else { self.project.spec().image.compression }
     }
 
+    /// Brings packages and makes them ready.
     fn prepare(&self, packages: &[&LockedPackage]) -> Result<Shelf> {
+        self.fetch(packages)?;
         ready::prepare(packages, self.store, &self.project.progress, |package| self.fetch(&[package]))
     }
 
-    fn system(&self, tree: &Tree, packages: &[&LockedPackage], bench: &Workbench<'_>, log: &Log) -> Result<System> {
+    /// The tools, and the system layers. Packages are fetched for layers that have to be made, and for no others.
+    fn system(&self, tree: &Tree, log: &Log) -> Result<(Workbench<'_>, System)> {
         let spec = self.project.spec();
-        let shelf = self.prepare(packages)?;
         let plan = Plan {
             profile: &spec.profile,
             lock: self.lock,
-            shelf: &shelf,
+            shared: self.sources.shared.as_ref(),
+            trust: &self.sharing.trust,
             compression: self.compression(),
             units: &render::packages_part(tree, spec),
             files: &render::files_part(tree, spec),
             commands: &render::locale_command(spec).into_iter().collect::<Vec<_>>(),
         };
-        plan.realise(self.store, &self.project.progress, &log.inside, |job| {
-            if !ready::verify(job.debs().map(|d| &d.sha256), &shelf, self.store)? {
-                self.prepare(packages)?;
+        let find = || plan.find(self.store, &self.project.progress, |packages| self.prepare(packages));
+        let groups: &[&str] = if self.args.other_clock { &["build", "verify"] } else { &["build"] };
+        let (bench, found) = if plan.shared.is_some() {
+            // Unpacking the tools leaves a fast line idle, and pulling layers leaves a processor idle.
+            parallel::both(|| self.bench(groups), find)?
+        } else {
+            (self.bench(groups)?, find()?)
+        };
+        let system = found.complete(self.store, &log.inside, |job, shelf| {
+            if !ready::verify(job.debs().map(|d| &d.sha256), shelf, self.store)? {
+                self.prepare(&self.lock.packages.iter().filter(|p| shelf.contains_key(&p.sha256)).collect::<Vec<_>>())?;
             }
             bench.run(&Job::System(job.clone()), engine::scratch_bytes(self.lock), Vec::new())
-        })
+        })?;
+        Ok((bench, system))
     }
 
     fn medium(&self, tree: &Tree, system: &System, bench: &Workbench<'_>, tag: &str, log: &Log) -> Result<Medium> {

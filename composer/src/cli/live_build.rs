@@ -61,6 +61,12 @@ pub fn same_packages(lock: &Lock, built: &LiveBuilt) -> Result<()> {
 
 /// What came out, in the lock's form: one layer, because live-build knows no others.
 pub fn outputs(built: &LiveBuilt) -> Outputs {
-    let layer = LayerOutput { name: "filesystem".into(), sha256: built.squashfs.sha256, size: built.squashfs.size };
-    Outputs { iso: built.iso.clone(), kernel: built.kernel, initrd: built.initrd, layers: vec![layer] }
+    let layer = LayerOutput {
+        name: "filesystem".into(),
+        sha256: built.squashfs.sha256,
+        size: built.squashfs.size,
+        key: None,
+        record: None,
+    };
+    Outputs { iso: built.iso.clone(), kernel: built.kernel, initrd: built.initrd, boot: None, layers: vec![layer] }
 }

@@ -24,7 +24,7 @@ pub fn run(args: &LockArgs, global: &Global) -> Result<()> {
         Some(names) if names.is_empty() => Update::All,
         Some(names) => Update::Only(names.clone()),
     };
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, false)?;
     let prior = prior(&project, &sources, &store)?;
     let ground = Ground { project: &project, sources: &sources, store: &store, global, offline: false };
     let lock = ground.pin(prior.as_ref(), &update)?;

@@ -16,6 +16,7 @@ mod project;
 mod render;
 mod report;
 mod schema;
+mod sharing;
 mod space;
 mod vendor;
 mod verify;

@@ -1,5 +1,6 @@
 //! What every verb starts from: the store, the assets, and a profile that is read and decided.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -9,6 +10,7 @@ use crate::cli::args::{Global, LogFormat, OverrideArgs, ProfileArg};
 use crate::error::Result;
 use crate::profile::source;
 use crate::progress::Progress;
+use crate::shared::{Places, Shared};
 use crate::spec::files::Secrets;
 use crate::spec::{ImageSpec, Loaded, Overrides, Reader};
 use crate::store::{Guard, Store};
@@ -21,10 +23,22 @@ pub fn progress(global: &Global) -> Progress {
     Progress::new(global.log_format == LogFormat::Json)
 }
 
+/// Where stores are, by the command line and the environment.
+fn places(global: &Global) -> Result<Places> {
+    let given: Result<Vec<String>> = global.store.iter().map(|text| spelt(text)).collect();
+    let variable = std::env::var_os("BORG_STORE").map(|text| spelt(&text)).transpose()?;
+    Places::of(&given?, variable.as_deref())
+}
+
+fn spelt(text: &OsStr) -> Result<String> {
+    let place = Path::new(text);
+    utf8(place).map(|()| place.to_string_lossy().into_owned())
+}
+
 /// Where the store lies: as asked for, or in the user's cache folder.
 pub fn store_root(global: &Global) -> Result<PathBuf> {
-    if let Some(root) = &global.store {
-        return utf8(root).map(|()| root.clone());
+    if let Some(root) = places(global)?.folder {
+        return Ok(root);
     }
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
@@ -92,12 +106,21 @@ impl Project {
         store.lock(&format!("build-{}", self.spec().profile), "another run with this profile", &self.progress)
     }
 
-    /// Where packages come from: the vendor archive, the profile's mirrors, the host's and Debian's, the snapshot server.
-    pub fn sources(&self, global: &Global) -> Result<Sources> {
+    /// Where packages come from: the vendor archive, the shared store, the profile's mirrors, the host's and Debian's, the
+    /// snapshot server. When no network may be touched, a shared store counts only if it is a folder.
+    pub fn sources(&self, global: &Global, offline: bool) -> Result<Sources> {
         let mirrors: Vec<String> = self.loaded.profile.mirrors.iter().map(|m| m.0.clone()).collect();
         let vendor = global.vendor.as_deref().map(Vendor::open).transpose()?;
         let snapshot = Some(global.snapshot.clone()).filter(|server| server != NO_SNAPSHOT);
-        Ok(Sources::of_host(&mirrors).with(vendor, snapshot))
+        let shared = places(global)?.shared.map(|address| Shared::open(&address, &self.progress)).transpose()?;
+        let shared = shared.filter(|shared| {
+            let asked = !offline || shared.is_local();
+            if !asked {
+                self.progress.say("shared", &format!("{} is left alone: no network is touched", shared.place()));
+            }
+            asked
+        });
+        Ok(Sources::of_host(&mirrors).with(vendor, snapshot).sharing(shared))
     }
 
     /// The lock lies beside the profile.

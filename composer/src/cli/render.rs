@@ -20,7 +20,7 @@ pub fn run(args: &Render, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use", &project.progress)?;
     let _mine = project.alone(&store)?;
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, args.offline)?;
     let strictness = if args.offline { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
     let runtime: Vec<_> = lock.packages.iter().filter(|p| p.archive == archive::pin::RUNTIME).collect();

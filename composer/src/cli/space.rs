@@ -66,28 +66,32 @@ impl Facts {
     }
 }
 
-/// Says what is to come, and refuses when a disk cannot hold it. `files` are the bytes of the profile's own files.
-pub fn foresee(
-    lock: &Lock,
-    profile: &str,
-    files: u64,
-    store: &Store,
-    out: &Path,
-    on_disk: bool,
-    progress: &Progress,
-) -> Result<()> {
-    let facts = look(lock, profile, files, store, on_disk)?;
+/// What a build is about to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Aims<'a> {
+    pub profile: &'a str,
+    /// Bytes of the profile's own files.
+    pub files: u64,
+    pub out: &'a Path,
+    pub on_disk: bool,
+    /// It makes other layers than those that the lock names.
+    pub fast: bool,
+}
+
+/// Says what is to come, and refuses when a disk cannot hold it. A shared store may spare a build most of it, but need not.
+pub fn foresee(lock: &Lock, aims: Aims<'_>, store: &Store, progress: &Progress) -> Result<()> {
+    let facts = look(lock, aims, store)?;
     let estimate = facts.estimate();
     if facts.download + facts.raw > 0 {
         let text = format!(
-            "{} to download; the store takes up to {}, the ISO {}",
+            "up to {} to download; the store takes up to {}, the ISO {}",
             megabytes(facts.download),
             megabytes(estimate.store),
             megabytes(estimate.iso)
         );
         progress.say("plan", &text);
     }
-    let places = [("the store", store.root(), estimate.store), ("the ISO", out, estimate.iso)];
+    let places = [("the store", store.root(), estimate.store), ("the ISO", aims.out, estimate.iso)];
     let mut needs: BTreeMap<u64, (Vec<&str>, &Path, u64)> = BTreeMap::new();
     for (what, place, bytes) in places {
         // Places on one file system take from the same space.
@@ -106,25 +110,30 @@ pub fn remember(profile: &str, sizes: Sizes, store: &Store) -> Result<()> {
     store.put_record(SIZES, profile, &sizes)
 }
 
-fn look(lock: &Lock, profile: &str, files: u64, store: &Store, on_disk: bool) -> Result<Facts> {
+fn look(lock: &Lock, aims: Aims<'_>, store: &Store) -> Result<Facts> {
+    let outputs = lock.outputs.as_ref().filter(|_| !aims.fast);
+    let made = outputs.is_some_and(|o| {
+        let layers = o.layers.iter().map(|layer| &layer.sha256);
+        layers.chain([&o.kernel, &o.initrd]).all(|object| store.contains(object))
+    });
+    // Packages of layers that are there are not needed.
+    let packages = if made { &[][..] } else { &lock.packages };
     let tools = tools_of(lock, &["build"]);
     let unpacked = store.tree("tools", &Tools::key(&tools)).is_dir();
-    let download = lock.packages.iter().chain(tools.iter().copied()).filter(|p| !store.contains(&p.sha256));
+    let download = packages.iter().chain(tools.iter().copied()).filter(|p| !store.contains(&p.sha256));
     let mut raw = 0;
-    for package in &lock.packages {
+    for package in packages {
         raw += if ready::is_ready(&package.sha256, store)? { 0 } else { package.size };
     }
-    let outputs = lock.outputs.as_ref();
-    let made = outputs.is_some_and(|o| o.layers.iter().all(|layer| store.contains(&layer.sha256)));
     Ok(Facts {
         debs: lock.deb_bytes(),
-        files,
+        files: aims.files,
         download: download.map(|p| p.size).sum(),
         raw,
         packed_tools: if unpacked { 0 } else { tools.iter().map(|p| p.size).sum() },
         made,
-        last: store.record(SIZES, profile)?,
-        scratch_on_disk: on_disk || hindrance(engine::scratch_bytes(lock)).is_some(),
+        last: store.record(SIZES, aims.profile)?,
+        scratch_on_disk: aims.on_disk || hindrance(engine::scratch_bytes(lock)).is_some(),
     })
 }
 

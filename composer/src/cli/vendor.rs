@@ -26,7 +26,7 @@ pub fn run(args: &Vendor, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use", &project.progress)?;
     let _mine = project.alone(&store)?;
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, args.offline)?;
     let lock = lock::obtain(&project, Strictness::Locked, args.offline, &sources, &store, global)?;
     fetch(&lock, &project, args.offline, &sources, &store)?;
     let contents = contents(&project, &lock, args, &store)?;

@@ -56,11 +56,11 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = locked(&project)?;
-    let sources = project.sources(global)?;
+    let sources = project.sources(global, args.offline)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
     let groups = groups(&locked, args.offline, &store);
-    let bench = Workbench::open(groups, &locked, &supply, &store, &project.progress)?;
-    let packages: Vec<&LockedPackage> = locked.packages.iter().collect();
+    let bench = Workbench::open(&GROUPS[..1], &locked, &supply, &store, &project.progress)?;
+    let packages: Vec<&LockedPackage> = locked.packages.iter().chain(tools_of(&locked, &groups[1..])).collect();
     archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
     let again = Again::new(&project, &locked, groups, &store)?;
     let status = again.build(&profile.overrides, global, &project)?;

@@ -66,6 +66,8 @@ pub struct BaseInput {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PackagesInput {
     pub debs: Vec<Deb>,
+    /// What the layer's record will say of them.
+    pub feeds_initrd: bool,
     /// Unit files and preset policy.
     pub units: Tree,
     /// Programs to run in the target after the packages: argument vectors.
@@ -85,6 +87,9 @@ pub struct InitrdInput {
 /// Records of finished layers, kernels and initrds, by key.
 pub const LAYERS: &str = "layers";
 
+/// Records of layers that came from a shared store, by key.
+pub const PULLED: &str = "pulled";
+
 /// What came out; absent where something was reused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Built {
@@ -100,6 +105,9 @@ pub struct LayerRecord {
     /// Bytes of the squashfs.
     pub size: u64,
     pub facts: Facts,
+    /// Of the packages layer: whether its packages change the initrd. Not known of layers that were made before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feeds_initrd: Option<bool>,
 }
 
 /// What the files layer must know of the layers below it, so that it can be made without unpacking them.

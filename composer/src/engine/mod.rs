@@ -2,11 +2,15 @@
 
 pub mod compare;
 pub mod files;
+pub mod find;
+#[cfg(test)]
+mod find_tests;
 pub mod job;
 pub mod keys;
 pub mod limit;
 pub mod live_build;
 pub mod native;
+pub mod parcel;
 pub mod ready;
 pub mod system;
 

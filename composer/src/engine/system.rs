@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
-
-use crate::engine::job::{
-    BaseInput, BootRecord, Built, Deb, InitrdInput, LAYERS, LayerRecord, PackagesInput, Step, SystemJob,
-};
+use crate::Digest;
+use crate::engine::find::{Search, Slot};
+use crate::engine::job::{BaseInput, BootRecord, Built, Deb, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob};
 use crate::engine::keys::Inputs;
 use crate::engine::ready::Shelf;
 use crate::error::Result;
-use crate::lock::types::{Lock, LockedPackage, PackageLayer};
+use crate::lock::types::{Lock, LockedPackage, Made, PackageLayer};
 use crate::profile::types::Compression;
 use crate::progress::Progress;
+use crate::shared::{Shared, Trust};
 use crate::store::{Guard, Store};
 use crate::tree::Tree;
-use crate::{Digest, Error};
 
 /// Files below these paths are copied into the initrd by initramfs-tools' or live-boot's hooks.
 const INITRD_PATHS: [&str; 16] = [
@@ -37,6 +35,9 @@ const INITRD_PATHS: [&str; 16] = [
     "usr/lib/firmware/",
 ];
 
+/// What the base layer is made of.
+const BASE: [PackageLayer; 2] = [PackageLayer::Essential, PackageLayer::Base];
+
 /// True if a change of this file changes the initrd.
 pub fn goes_into_initrd(path: &str) -> bool {
     INITRD_PATHS.iter().any(|p| path.starts_with(p)) && !path.ends_with(".network")
@@ -48,8 +49,9 @@ pub struct Plan<'a> {
     /// The profile's name, under which the last inputs are remembered.
     pub profile: &'a str,
     pub lock: &'a Lock,
-    /// The lock's packages as the engine takes them.
-    pub shelf: &'a Shelf,
+    /// Where layers that this machine lacks are looked for, and whose records are believed.
+    pub shared: Option<&'a Shared>,
+    pub trust: &'a Trust,
     pub compression: Compression,
     /// Unit files and preset policy.
     pub units: &'a Tree,
@@ -64,93 +66,66 @@ pub struct System {
     pub base: LayerRecord,
     pub packages: LayerRecord,
     pub boot: BootRecord,
+    /// Of base, packages and initrd.
+    pub made: [Made; 3],
+}
+
+/// What there is of the system layers, and what is to be made.
+#[derive(Debug)]
+pub struct Found<'p> {
+    plan: &'p Plan<'p>,
+    base: Slot<LayerRecord>,
+    packages: Slot<LayerRecord>,
+    boot: Slot<BootRecord>,
+    on_packages: bool,
+    /// The packages that the missing layers are made of, as the engine takes them.
+    pub shelf: Shelf,
+    /// Held until what is missing is made.
+    _mine: Vec<Guard>,
 }
 
 impl Plan<'_> {
-    /// Finds the layers in the store, or has `make` make what is missing; says which were reused and why others were not.
-    pub fn realise(
+    /// Finds the layers in the store or the shared one; says which were reused and why others were not. Packages that are
+    /// needed for the others are made ready by `supply`.
+    pub fn find(
         &self,
         store: &Store,
         progress: &Progress,
-        log: &std::path::Path,
-        make: impl FnOnce(&SystemJob) -> Result<Built>,
-    ) -> Result<System> {
-        let base_inputs = self.base_inputs();
-        let usable = |record: &LayerRecord| Ok(self.has_locked_ids(record) && store.intact(&record.digest)?);
+        supply: impl Fn(&[&LockedPackage]) -> Result<Shelf>,
+    ) -> Result<Found<'_>> {
+        let search = Search { plan: self, store, progress };
         // Of several builds that lack the same layer one makes it; the others wait here and reuse it. Locks are taken from
         // below upwards, so that no two builds wait for each other.
         let mut mine = Vec::new();
-        let base: Option<LayerRecord> = self.look_up(store, progress, "base", &base_inputs, usable, &mut mine)?;
-        let packages_inputs = self.packages_inputs(&base_inputs.key());
-        let packages: Option<LayerRecord> =
-            self.look_up(store, progress, "packages", &packages_inputs, usable, &mut mine)?;
-        let on_packages =
-            self.of(&[PackageLayer::Packages]).any(|p| self.shelf.get(&p.sha256).is_some_and(|r| r.feeds_initrd));
-        let (below, key) = if on_packages { ("packages", packages_inputs.key()) } else { ("base", base_inputs.key()) };
-        let initrd_inputs = self.initrd_inputs(below, &key);
-        let boot: Option<BootRecord> =
-            self.look_up(store, progress, "initrd", &initrd_inputs, |record| boot_is_there(record, store), &mut mine)?;
-        if let (Some(base), Some(packages), Some(boot)) = (&base, &packages, &boot) {
-            return Ok(System { base: base.clone(), packages: packages.clone(), boot: boot.clone() });
-        }
-        let job = SystemJob {
-            epoch: self.lock.epoch,
-            compression: self.compression,
-            log: log.to_owned(),
-            ids: self.lock.ids.clone(),
-            base: base
-                .as_ref()
-                .map_or_else(|| Step::Make(base_inputs.key(), self.base_input()), |r| Step::Reuse(r.digest)),
-            packages: packages
-                .as_ref()
-                .map_or_else(|| Step::Make(packages_inputs.key(), self.packages_input()), |r| Step::Reuse(r.digest)),
-            initrd: boot.is_none().then(|| InitrdInput {
-                key: initrd_inputs.key(),
-                on_packages,
-                files: self.files.filtered(goes_into_initrd),
-            }),
+        let mut base = search.look("base", self.base_inputs(), |record| self.has_locked_ids(record), &mut mine)?;
+        let inputs = self.packages_inputs(&base.key);
+        let mut packages = search.look("packages", inputs, |record| self.has_locked_ids(record), &mut mine)?;
+        let mut shelf = Shelf::new();
+        let on_packages = match packages.known().map(|record: &LayerRecord| record.feeds_initrd) {
+            Some(Some(feeds)) => feeds,
+            // Only the packages themselves tell.
+            _ => {
+                let below = self.of(if base.known().is_none() { &BASE } else { &[] });
+                shelf = supply(&below.chain(self.of(&[PackageLayer::Packages])).collect::<Vec<_>>())?;
+                self.feeds_initrd(&shelf)
+            }
         };
-        let built = make(&job)?;
-        let kept = Keeper { store, profile: self.profile };
-        Ok(System {
-            base: kept.keep("base", &base_inputs, base, built.base)?,
-            packages: kept.keep("packages", &packages_inputs, packages, built.packages)?,
-            boot: kept.keep("initrd", &initrd_inputs, boot, built.boot)?,
-        })
+        let (below, key) = if on_packages { ("packages", packages.key) } else { ("base", base.key) };
+        let mut boot = search.look("initrd", self.initrd_inputs(below, &key), |_: &BootRecord| true, &mut mine)?;
+        search.pull(&mut base, &mut packages, &mut boot)?;
+        search.say(&base)?;
+        search.say(&packages)?;
+        search.say(&boot)?;
+        let missing = [(base.record.is_none(), &BASE[..]), (packages.record.is_none(), &[PackageLayer::Packages])];
+        let missing: Vec<PackageLayer> =
+            missing.iter().filter(|(lacks, _)| *lacks).flat_map(|(_, l)| *l).copied().collect();
+        let lacking: Vec<_> = self.of(&missing).filter(|p| !shelf.contains_key(&p.sha256)).collect();
+        shelf.extend(supply(&lacking)?);
+        Ok(Found { plan: self, base, packages, boot, on_packages, shelf, _mine: mine })
     }
 
-    fn look_up<T: DeserializeOwned>(
-        &self,
-        store: &Store,
-        progress: &Progress,
-        layer: &str,
-        inputs: &Inputs,
-        usable: impl Fn(&T) -> Result<bool>,
-        mine: &mut Vec<Guard>,
-    ) -> Result<Option<T>> {
-        let key = inputs.key().to_string();
-        let find = || match store.record::<T>(LAYERS, &key)? {
-            Some(record) if usable(&record)? => Ok(Some(record)),
-            _ => Ok::<_, Error>(None),
-        };
-        let mut found = find()?;
-        if found.is_none() {
-            mine.push(store.lock(&format!("layer-{key}"), "another build that makes this layer", progress)?);
-            found = find()?;
-        }
-        let latest = format!("{}-{layer}", self.profile);
-        let before: Option<Inputs> = store.record("latest", &latest)?;
-        let text = if found.is_none() {
-            format!("rebuilt: {}", inputs.why(before.as_ref()))
-        } else {
-            // Another profile may have made it: the next change is told against what this one uses now.
-            if before.as_ref() != Some(inputs) {
-                store.put_record("latest", &latest, inputs)?;
-            }
-            "reused".to_owned()
-        };
-        progress.say("layer", &format!("{layer} {text}"));
-        Ok(found)
+    fn feeds_initrd(&self, shelf: &Shelf) -> bool {
+        self.of(&[PackageLayer::Packages]).any(|p| shelf.get(&p.sha256).is_some_and(|ready| ready.feeds_initrd))
     }
 
     /// False for a layer of the same packages that was made under a lock with other numbers.
@@ -164,7 +139,7 @@ impl Plan<'_> {
 
     fn base_inputs(&self) -> Inputs {
         let mut inputs = Inputs::of(self.lock, self.compression);
-        add_packages(&mut inputs, self.of(&[PackageLayer::Essential, PackageLayer::Base]));
+        add_packages(&mut inputs, self.of(&BASE));
         inputs
     }
 
@@ -200,9 +175,10 @@ impl Plan<'_> {
         BaseInput { essential: self.debs(PackageLayer::Essential), others: self.debs(PackageLayer::Base) }
     }
 
-    fn packages_input(&self) -> PackagesInput {
+    fn packages_input(&self, feeds_initrd: bool) -> PackagesInput {
         PackagesInput {
             debs: self.debs(PackageLayer::Packages),
+            feeds_initrd,
             units: self.units.clone(),
             commands: self.commands.to_vec(),
         }
@@ -215,20 +191,51 @@ fn add_packages<'a>(inputs: &mut Inputs, packages: impl Iterator<Item = &'a Lock
     }
 }
 
-fn boot_is_there(record: &BootRecord, store: &Store) -> Result<bool> {
-    Ok(store.intact(&record.kernel)? && store.intact(&record.initrd)?)
-}
+impl Found<'_> {
+    /// Has `make` make what is missing.
+    pub fn complete(
+        self,
+        store: &Store,
+        log: &std::path::Path,
+        make: impl FnOnce(&SystemJob, &Shelf) -> Result<Built>,
+    ) -> Result<System> {
+        let doubtful = self.base.by_lock || self.packages.by_lock;
+        let mut built = Built::default();
+        if let Some(job) = self.job(log) {
+            if doubtful {
+                self.packages.doubt(store)?;
+                self.boot.doubt(store)?;
+            }
+            built = make(&job, &self.shelf)?;
+        }
+        let profile = self.plan.profile;
+        let (base, base_made) = self.base.keep(profile, built.base, false, store)?;
+        let (packages, packages_made) = self.packages.keep(profile, built.packages, doubtful, store)?;
+        let (boot, boot_made) = self.boot.keep(profile, built.boot, doubtful, store)?;
+        Ok(System { base, packages, boot, made: [base_made, packages_made, boot_made] })
+    }
 
-struct Keeper<'a> {
-    store: &'a Store,
-    profile: &'a str,
-}
-
-impl Keeper<'_> {
-    /// Remembers what it was made of, to say why the next one differs; one of `found` and `made` is there.
-    fn keep<T>(&self, layer: &str, inputs: &Inputs, found: Option<T>, made: Option<T>) -> Result<T> {
-        let record = made.or(found).ok_or_else(|| Error::internal(format!("the layer {layer} was not made")))?;
-        self.store.put_record("latest", &format!("{}-{layer}", self.profile), inputs)?;
-        Ok(record)
+    fn job(&self, log: &std::path::Path) -> Option<SystemJob> {
+        let plan = self.plan;
+        let (base, packages, boot) = (&self.base.record, &self.packages.record, &self.boot.record);
+        if base.is_some() && packages.is_some() && boot.is_some() {
+            return None;
+        }
+        Some(SystemJob {
+            epoch: plan.lock.epoch,
+            compression: plan.compression,
+            log: log.to_owned(),
+            ids: plan.lock.ids.clone(),
+            base: base.as_ref().map_or_else(|| Step::Make(self.base.key, plan.base_input()), |r| Step::Reuse(r.digest)),
+            packages: packages.as_ref().map_or_else(
+                || Step::Make(self.packages.key, plan.packages_input(self.on_packages)),
+                |r| Step::Reuse(r.digest),
+            ),
+            initrd: boot.is_none().then(|| InitrdInput {
+                key: self.boot.key,
+                on_packages: self.on_packages,
+                files: plan.files.filtered(goes_into_initrd),
+            }),
+        })
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Digest;
 use crate::engine::system::System;
 use crate::image::Medium;
-use crate::lock::types::{LayerOutput, Lock, Output, Outputs};
+use crate::lock::types::{LayerOutput, Lock, Made, Output, Outputs};
 use crate::spec::ImageSpec;
 use crate::spec::types::Port;
 
@@ -51,15 +51,23 @@ pub struct Package {
 
 /// The lock's outputs for a finished medium.
 pub fn outputs(system: &System, medium: &Medium) -> Outputs {
-    let layer = |name: &str, sha256, size| LayerOutput { name: name.into(), sha256, size };
+    let [base, packages, boot] = system.made;
+    let layer = |name: &str, sha256, size, made: Option<Made>| LayerOutput {
+        name: name.into(),
+        sha256,
+        size,
+        key: made.map(|made| made.key),
+        record: made.map(|made| made.record),
+    };
     Outputs {
         iso: Output { sha256: medium.iso, size: medium.size },
         kernel: system.boot.kernel,
         initrd: system.boot.initrd,
+        boot: Some(boot),
         layers: vec![
-            layer("base", system.base.digest, system.base.size),
-            layer("packages", system.packages.digest, system.packages.size),
-            layer("files", medium.files.digest, medium.files.size),
+            layer("base", system.base.digest, system.base.size, Some(base)),
+            layer("packages", system.packages.digest, system.packages.size, Some(packages)),
+            layer("files", medium.files.digest, medium.files.size, None),
         ],
     }
 }

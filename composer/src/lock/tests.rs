@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::types::{FORMAT, Ids, LayerOutput, LockedArchive, LockedPackage, Output, Outputs, PackageLayer};
+use super::types::{FORMAT, Ids, LayerOutput, LockedArchive, LockedPackage, Made, Output, Outputs, PackageLayer};
 use super::*;
 use crate::{Digest, Error};
 
@@ -63,6 +63,25 @@ fn faults_are_named_with_their_line() {
 }
 
 #[test]
+fn a_lock_vouches_for_a_layer_by_its_key_only() {
+    let (key, record) = (Digest::of("key"), Digest::of("record"));
+    let layer = |name: &str, key| LayerOutput { name: name.into(), sha256: Digest::of("l"), size: 2, key, record: key };
+    let outputs = Outputs {
+        iso: Output { sha256: Digest::of("iso"), size: 1 },
+        kernel: Digest::of("k"),
+        initrd: Digest::of("i"),
+        boot: Some(Made { key, record }),
+        layers: vec![layer("base", Some(key)), layer("packages", None)],
+    };
+    let lock = Lock { outputs: Some(outputs), ..sample() };
+    assert_eq!(lock.vouched("base", &key), Some(key));
+    assert_eq!(lock.vouched("initrd", &key), Some(record));
+    assert_eq!(lock.vouched("initrd", &record), None);
+    assert_eq!(lock.vouched("packages", &key), None);
+    assert_eq!(sample().vouched("base", &key), None);
+}
+
+#[test]
 fn files_that_are_absent_or_broken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.lock");
@@ -112,7 +131,14 @@ fn any_lock() -> impl Strategy<Value = Lock> {
         iso: Output { sha256: Digest::of(&name), size: 1 },
         kernel: Digest::of("k"),
         initrd: Digest::of("i"),
-        layers: vec![LayerOutput { name, sha256: Digest::of("l"), size: 2 }],
+        boot: (name.len() > 2).then(|| Made { key: Digest::of("bk"), record: Digest::of("br") }),
+        layers: vec![LayerOutput {
+            sha256: Digest::of("l"),
+            size: 2,
+            key: (name.len() > 4).then(|| Digest::of("k")),
+            record: (name.len() > 4).then(|| Digest::of("r")),
+            name,
+        }],
     }));
     (packages(), packages(), outputs, 0..=i64::MAX as u64).prop_map(|(packages, tools, outputs, epoch)| Lock {
         epoch,

@@ -40,6 +40,17 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// The record that this lock names for a layer (`base`, `packages`, `initrd`) with this key.
+    pub fn vouched(&self, layer: &str, key: &Digest) -> Option<Digest> {
+        let outputs = self.outputs.as_ref()?;
+        let of_layer = |output: &LayerOutput| Some(Made { key: output.key?, record: output.record? });
+        let made = match layer {
+            "initrd" => outputs.boot,
+            _ => outputs.layers.iter().find(|output| output.name == layer).and_then(of_layer),
+        };
+        made.filter(|made| made.key == *key).map(|made| made.record)
+    }
+
     /// Bytes of all .debs of the image.
     pub fn deb_bytes(&self) -> u64 {
         self.packages.iter().map(|p| p.size).sum()
@@ -114,6 +125,9 @@ pub struct Outputs {
     pub iso: Output,
     pub kernel: Digest,
     pub initrd: Digest,
+    /// Kernel and initrd, as other machines know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Made>,
     /// Bottom first: base, packages, files.
     #[serde(rename = "layer")]
     pub layers: Vec<LayerOutput>,
@@ -132,4 +146,19 @@ pub struct LayerOutput {
     pub name: String,
     pub sha256: Digest,
     pub size: u64,
+    /// What it was made of, and the digest of its record, as in [`Made`]; the files layer has neither, nor have older locks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Digest>,
+}
+
+/// Something that was made, as a store that is shared has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// The digest of all that went in.
+    pub key: Digest,
+    /// The digest of its record, which names its bytes.
+    pub record: Digest,
 }

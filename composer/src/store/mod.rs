@@ -193,6 +193,11 @@ impl Store {
         file.persist(&path).map(drop).map_err(|e| e.error).at("write", &path)
     }
 
+    /// Removes a record, if it is there.
+    pub fn forget(&self, kind: &str, key: &str) -> Result<()> {
+        remove_if_there(&self.record_path(kind, key))
+    }
+
     /// Where an unpacked tree of `kind` lies, whether or not it is there.
     pub fn tree(&self, kind: &str, key: &str) -> PathBuf {
         self.root.join("trees").join(kind).join(key)

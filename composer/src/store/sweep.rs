@@ -52,7 +52,7 @@ pub struct Item {
 }
 
 /// Records that belong to layers, and those that speak of packages and indices.
-const LAYER_RECORDS: [&str; 3] = ["layers", "media", STAMPS];
+const LAYER_RECORDS: [&str; 4] = ["layers", "media", "pulled", STAMPS];
 const PACKAGE_RECORDS: [&str; 5] = ["debs", "index", "runtime", "runtime-sources", "state"];
 const NOTES: [&str; 4] = ["latest", USED, "sizes", "kvm"];
 

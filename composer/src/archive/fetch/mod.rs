@@ -1,5 +1,5 @@
-//! Brings locked packages into the store: from a vendor archive, from mirrors, from a snapshot server; in parallel, resumed,
-//! each checked against the lock.
+//! Brings locked packages into the store: from a vendor archive, from a shared store, from mirrors, from a snapshot server; in
+//! parallel, each checked against the lock.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ use crate::{Error, Result, parallel};
 const THREADS: usize = 4;
 
 /// What a second run that lacks packages waits for.
-const WAITED_FOR: &str = "the downloads of another run";
+const WAITED_FOR: &str = "other downloads";
 
 /// Sees to it that the store holds all of `packages`. `archives` are the spec's.
 pub fn fetch(
@@ -34,6 +34,7 @@ pub fn fetch(
     // A second run waits here and then finds everything; so no partial file has two writers.
     let _guard = store.lock("downloads", WAITED_FOR, progress)?;
     let wrong = from_vendor(packages, sources, store, progress)?;
+    from_shared(packages, sources, store, progress)?;
     let wanted = missing(packages, store);
     if wanted.is_empty() {
         return Ok(());
@@ -48,13 +49,28 @@ pub fn fetch(
     result.map(|_| ())
 }
 
-/// Gives the store what the vendor archive has of `packages`, whoever built them; mirrors are not asked.
+/// Gives the store what the vendor archive or the shared store has of `packages`, whoever built them; mirrors are not asked.
 pub fn supply(packages: &[&LockedPackage], sources: &Sources, store: &Store, progress: &Progress) -> Result<()> {
-    if sources.vendor.is_none() || missing(packages, store).is_empty() {
+    if (sources.vendor.is_none() && sources.shared.is_none()) || missing(packages, store).is_empty() {
         return Ok(());
     }
     let _guard = store.lock("downloads", WAITED_FOR, progress)?;
-    from_vendor(packages, sources, store, progress).map(|_| ())
+    from_vendor(packages, sources, store, progress)?;
+    from_shared(packages, sources, store, progress)
+}
+
+/// What the shared store has of them; the rest is for the mirrors.
+fn from_shared(packages: &[&LockedPackage], sources: &Sources, store: &Store, progress: &Progress) -> Result<()> {
+    let Some(shared) = &sources.shared else { return Ok(()) };
+    let wanted = missing(packages, store);
+    let task = progress.bytes("pull", wanted.iter().map(|p| p.size).sum());
+    let came = parallel::map(&wanted, THREADS, |package| shared.pull(&package.sha256, package.size, store, &task));
+    task.finish();
+    let came = came?.into_iter().filter(|came| *came).count();
+    if came > 0 {
+        progress.say("shared", &format!("{came} packages pulled from {}", shared.place()));
+    }
+    Ok(())
 }
 
 fn from_vendor(
@@ -91,9 +107,12 @@ fn missing<'p>(packages: &[&'p LockedPackage], store: &Store) -> Vec<&'p LockedP
 }
 
 fn refuse_unfetchable(wanted: &[&LockedPackage], sources: &Sources, offline: bool) -> Result<()> {
-    let looked = match &sources.vendor {
-        None => "not in the store".to_owned(),
-        Some(vendor) => format!("neither in the store nor in {}", vendor.place().display()),
+    let vendor = sources.vendor.as_ref().map(|vendor| vendor.place().display().to_string());
+    let elsewhere: Vec<String> =
+        vendor.into_iter().chain(sources.shared.as_ref().map(|s| s.place().to_owned())).collect();
+    let looked = match elsewhere.as_slice() {
+        [] => "not in the store".to_owned(),
+        places => format!("neither in the store nor in {}", places.join(" nor in ")),
     };
     if let Some(own) = wanted.iter().find(|p| p.archive == RUNTIME) {
         return Err(Error::input(format!("{} is {looked}, and it is built here", own.filename)).help(

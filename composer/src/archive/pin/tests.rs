@@ -152,7 +152,7 @@ fn outputs_go_with_what_they_were_made_of_and_ids_stay() {
     let bench = Bench::new(&["a"]);
     let mut old = bench.resolve(&["a 1"], None, &Update::Keep).unwrap();
     let iso = Output { sha256: Digest::of("iso"), size: 1 };
-    old.outputs = Some(Outputs { iso, kernel: Digest::of("k"), initrd: Digest::of("i"), layers: vec![] });
+    old.outputs = Some(Outputs { iso, kernel: Digest::of("k"), initrd: Digest::of("i"), boot: None, layers: vec![] });
     old.ids.users.insert("messagebus".into(), 100);
     old.epoch = 7;
     assert_eq!(bench.resolve(&["a 1"], Some(&old), &Update::All).unwrap(), old, "nothing new: nothing changes");

@@ -170,7 +170,11 @@ impl Context<'_> {
     fn squash(&self, folder: &Path, key: Digest, facts: Facts) -> Result<LayerRecord> {
         let (digest, size) =
             squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
-        let record = LayerRecord { digest, size, facts };
+        let feeds_initrd = match &self.job.packages {
+            Step::Make(packages, input) if *packages == key => Some(input.feeds_initrd),
+            _ => None,
+        };
+        let record = LayerRecord { digest, size, facts, feeds_initrd };
         self.store.put_record(LAYERS, &key.to_string(), &record)?;
         Ok(record)
     }
