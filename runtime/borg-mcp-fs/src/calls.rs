@@ -37,7 +37,7 @@ pub fn run(roots: &Roots, tool: &str, arguments: Value, until: Instant) -> Resul
         "list_allowed_directories" => Ok(allowed(roots)),
         "write_file" => asked.take().and_then(|a: Write| write::file(roots, &a.path, &a.content, until)),
         "append_file" => asked.take().and_then(|a: Write| write::append(roots, &a.path, &a.content, until)),
-        "edit_file" => asked.take().and_then(|a: Edits| edit::file(roots, &a.path, &a.edits, a.dry_run, until)),
+        "edit_file" => asked.take().and_then(|a: Change| edit::file(roots, &a.path, &a.edits, a.dry_run, until)),
         "create_directory" => asked.take().and_then(|a: One| shift::make_folder(roots, &a.path)),
         "move_file" => asked.take().and_then(|a: Move| shift::rename(roots, &a.source, &a.destination, until)),
         "trash_file" => asked.take().and_then(|a: One| shift::trash(roots, &a.path)),
@@ -167,7 +167,7 @@ struct Find {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Edits {
+struct Change {
     path: String,
     edits: Vec<Edit>,
     #[serde(default)]

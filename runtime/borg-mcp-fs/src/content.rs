@@ -43,11 +43,12 @@ pub fn search(roots: &Roots, path: &str, query: &Query, until: Instant) -> Resul
         Search { matcher, searcher: searcher(), hits: Hits { lines: Lines::default(), left: query.max }, until };
     if roots.metadata(path)?.is_file() {
         let (file, _, located) = roots.open_file(path)?;
-        let whole = search.file(file.into_std(), &located.full());
+        let path = located.real(&file);
+        let whole = search.file(file.into_std(), &path);
         return Ok(search.hits.finish(whole));
     }
     let (folder, located) = roots.open_folder(path)?;
-    let start = located.full();
+    let start = located.real(&folder);
     let whole = walk::visit(&folder, until, |seen| {
         let Seen::Entry { below, kind, .. } = seen else { return Step::On };
         if exclude.match_any(below) {

@@ -26,7 +26,7 @@ pub fn file(roots: &Roots, path: &str, edits: &[Edit], dry: bool, until: Instant
     if dry {
         let (file, metadata, located) = roots.open_file(path)?;
         let text = text(&file, path, metadata.len())?;
-        return Ok(shown(&unix(&text), &apply(&unix(&text), edits)?, &path_text(&located.full()), until));
+        return Ok(shown(&unix(&text), &apply(&unix(&text), edits)?, &path_text(&located.real(&file)), until));
     }
     let place = roots.place(path, true)?;
     let missing = || Fault::io(path, &std::io::ErrorKind::NotFound.into());

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::links;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     text: String,
@@ -28,9 +30,7 @@ fn reason(error: &io::Error) -> String {
     use rustix::io::Errno;
     let number = error.raw_os_error().map(Errno::from_raw_os_error);
     match number {
-        // cap-std's own refusal of a path that would leave the root carries no number; the kernel's is EXDEV.
-        None if error.kind() == io::ErrorKind::PermissionDenied => LEAVES.into(),
-        Some(Errno::XDEV) => LEAVES.into(),
+        _ if links::leaves(error) => LEAVES.into(),
         Some(Errno::LOOP) => "a symbolic link that leads nowhere".into(),
         Some(Errno::NXIO) => "a pipe or device, not a regular file".into(),
         _ => error.to_string(),

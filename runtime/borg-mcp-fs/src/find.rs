@@ -14,7 +14,7 @@ pub fn search(roots: &Roots, path: &str, pattern: &str, exclude: &[String], unti
     let wanted = Glob::new(pattern)?;
     let unwanted = Globs::new(exclude)?;
     let (folder, located) = roots.open_folder(path)?;
-    let start = located.full();
+    let start = located.real(&folder);
     let mut lines = Lines::default();
     let whole = walk::visit(&folder, until, |seen| {
         let Seen::Entry { below, .. } = seen else { return Step::On };

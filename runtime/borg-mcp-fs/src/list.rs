@@ -7,6 +7,7 @@ use cap_std::fs::{Metadata, PermissionsExt};
 
 use crate::answer::Lines;
 use crate::fault::Fault;
+use crate::links;
 use crate::paths::name_text;
 use crate::roots::Roots;
 use crate::walk::{self, Kind};
@@ -41,16 +42,21 @@ struct Sized {
 }
 
 pub fn sizes(roots: &Roots, path: &str, sort: SortBy, until: Instant) -> Result<String, Fault> {
-    let (folder, _) = roots.open_folder(path)?;
+    let (folder, located) = roots.open_folder(path)?;
     let (entries, mut all) = walk::entries(&folder, until).map_err(|e| Fault::io(path, &e))?;
+    let root = located.root;
     let mut found = Vec::with_capacity(entries.len());
     for entry in entries {
-        if found.len() % 256 == 0 && Instant::now() > until {
+        if found.len().is_multiple_of(256) && Instant::now() > until {
             all = false;
             break;
         }
-        // As a link leads; one that leads outside has no size.
-        let size = folder.metadata(&entry.name).map_or(0, |metadata| metadata.len());
+        // A link's is what it leads to; one that leads outside has none.
+        let metadata = match entry.kind {
+            Kind::Link => links::follow(root, &located.below.join(&entry.name), |below| root.dir.metadata(below)),
+            _ => folder.symlink_metadata(&entry.name),
+        };
+        let size = metadata.map_or(0, |metadata| metadata.len());
         found.push(Sized { name: name_text(&entry.name), kind: entry.kind, size });
     }
     match sort {

@@ -15,10 +15,13 @@ mod gate;
 mod globs;
 mod guard;
 mod http;
+mod links;
 mod list;
 mod paths;
 mod place;
 mod quota;
+#[cfg(test)]
+mod race_tests;
 mod read;
 mod roots;
 mod serve;

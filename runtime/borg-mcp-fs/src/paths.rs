@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
+use memchr::memchr_iter;
+
 use crate::fault::Fault;
 
 /// `path` made absolute and rid of `.` and `..` by its text alone, as the reference server does it: `~` is `home`, and
@@ -95,7 +97,7 @@ pub fn name_bytes(path: &Path) -> Option<PathBuf> {
         }
     }
     // A separator must not come out of an escape: the path would have other components than it was judged by.
-    let same = raw.iter().filter(|b| **b == b'/').count() == bytes.iter().filter(|b| **b == b'/').count();
+    let same = memchr_iter(b'/', &raw).count() == memchr_iter(b'/', bytes).count();
     (found && same && !raw.contains(&0)).then(|| PathBuf::from(OsString::from_vec(raw)))
 }
 

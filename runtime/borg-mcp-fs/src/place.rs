@@ -8,11 +8,9 @@ use cap_std::fs::{Dir, Metadata};
 use rustix::fs::{Mode, OFlags};
 
 use crate::fault::Fault;
+use crate::links::{self, LINKS};
 use crate::paths::{self, path_text};
 use crate::roots::{Root, Roots};
-
-/// The most symbolic links that are followed; the kernel's own limit.
-const LINKS: usize = 40;
 
 #[derive(Debug)]
 pub struct Place<'a> {
@@ -84,7 +82,7 @@ fn at<'a>(root: &'a Root, below: PathBuf, path: &str) -> Result<Place<'a>, Fault
         return Err(Fault::new(format!("{path}: is a directory that has to stay")));
     };
     let parent = below.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = root.dir.open_dir(parent).map_err(|e| match e.kind() {
+    let dir = links::follow(root, parent, |parent| root.dir.open_dir(parent)).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => {
             Fault::new(format!("Parent directory does not exist: {}", path_text(&root.full(parent))))
         }

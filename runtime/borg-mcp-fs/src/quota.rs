@@ -53,8 +53,8 @@ pub fn size(dir: &Dir, until: Instant) -> Result<u64, Fault> {
         }
         Step::On
     });
-    match whole.map_err(|e| Fault::io("the allowed directory", &e))? {
-        true => Ok(bytes),
-        false => Err(Fault::new("cannot tell in time how full the allowed directory is: it has too many files")),
+    if !whole.map_err(|e| Fault::io("the allowed directory", &e))? {
+        return Err(Fault::new("cannot tell in time how full the allowed directory is: it has too many files"));
     }
+    Ok(bytes)
 }

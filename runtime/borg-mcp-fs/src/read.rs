@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cap_std::fs::File;
+use memchr::memchr_iter;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde_json::json;
 
@@ -95,7 +96,7 @@ fn tail(mut file: File, count: usize, path: &str) -> Result<Vec<u8>, Fault> {
     let file = file.into_std();
     let mut start = size;
     let mut bytes = Vec::new();
-    while start > 0 && bytes.iter().filter(|b| **b == b'\n').count() < count {
+    while start > 0 && memchr_iter(b'\n', &bytes).count() < count {
         if bytes.len() as u64 >= FILE_LIMIT {
             return Err(long_lines(path));
         }
@@ -156,13 +157,13 @@ pub fn range(roots: &Roots, path: &str, offset: u64, length: u64) -> Result<Answ
 pub fn media(roots: &Roots, path: &str) -> Result<Answer, Fault> {
     let (file, metadata, located) = roots.open_file(path)?;
     let data = BASE64_STANDARD.encode(whole(&file, path, metadata.len())?);
-    let mime = mime(&located.below);
-    Ok(Answer::Media(match mime.split_once('/') {
-        Some((kind @ ("image" | "audio"), _)) => json!({"type": kind, "data": data, "mimeType": mime}),
-        _ => {
-            let uri = file_uri(&located.full());
-            json!({"type": "resource", "resource": {"uri": uri, "mimeType": mime, "blob": data}})
-        }
+    let real = located.real(&file);
+    let mime = mime(&real);
+    let kind = mime.split_once('/').map(|(kind, _)| kind).filter(|kind| ["image", "audio"].contains(kind));
+    Ok(Answer::Media(if let Some(kind) = kind {
+        json!({"type": kind, "data": data, "mimeType": mime})
+    } else {
+        json!({"type": "resource", "resource": {"uri": file_uri(&real), "mimeType": mime, "blob": data}})
     }))
 }
 

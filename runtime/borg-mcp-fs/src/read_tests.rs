@@ -63,7 +63,7 @@ fn a_byte_range_is_text_or_base64() {
 
 #[test]
 fn pipes_and_devices_are_refused_at_once() {
-    let (_folder, roots) = root(|f| {
+    let (folder, roots) = root(|f| {
         rustix::fs::mkfifoat(rustix::fs::CWD, f.join("pipe"), rustix::fs::Mode::RUSR).unwrap();
         std::os::unix::net::UnixListener::bind(f.join("socket")).unwrap();
     });
@@ -74,7 +74,7 @@ fn pipes_and_devices_are_refused_at_once() {
     assert!(crate::list::info(&roots, "pipe").unwrap().contains("isFile: false"));
     let mode = rustix::fs::Mode::RUSR;
     let zero = rustix::fs::makedev(1, 5);
-    let device = _folder.path().join("zero");
+    let device = folder.path().join("zero");
     // Needs root.
     if rustix::fs::mknodat(rustix::fs::CWD, &device, rustix::fs::FileType::CharacterDevice, mode, zero).is_ok() {
         assert_eq!(fault(text(&roots, "zero", Part::Head(1))), "zero: not a regular file but a device");

@@ -4,6 +4,7 @@
 //! `RESOLVE_NO_MAGICLINKS`): there is no check that a swapped symlink could make stale.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -11,9 +12,9 @@ use cap_std::fs::{Dir, File, FileType, Metadata, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 
 use crate::fault::Fault;
-use crate::guard;
 use crate::paths::{self, path_text};
 use crate::quota::Quota;
+use crate::{guard, links};
 
 /// A root as the command line asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +52,11 @@ pub struct Located<'a> {
 }
 
 impl Located<'_> {
-    /// The whole path, for people and models.
-    pub fn full(&self) -> PathBuf {
-        self.root.full(&self.below)
+    /// Where what was opened lies, symbolic links followed. Only to be told: nothing is opened by it.
+    pub fn real(&self, opened: impl AsFd) -> PathBuf {
+        let link = format!("/proc/self/fd/{}", opened.as_fd().as_raw_fd());
+        let real = std::fs::read_link(link).ok().filter(|real| real.starts_with(&self.root.real));
+        real.unwrap_or_else(|| self.root.full(&self.below))
     }
 }
 
@@ -82,24 +85,11 @@ impl Roots {
     /// Opens a file or folder for reading; never waits for the other end of a FIFO and never takes a terminal.
     pub fn open_read(&self, path: &str) -> Result<(File, Located<'_>), Fault> {
         let located = self.locate(path)?;
-        match open(&located.root.dir, &located.below) {
+        match links::follow(located.root, &located.below, |below| open(&located.root.dir, below)) {
             Ok(file) => Ok((file, located)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => self.open_escaped(path, located, &e),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => open_escaped(path, located, &e),
             Err(e) => Err(Fault::io(path, &e)),
         }
-    }
-
-    /// A name that had to be escaped in a listing can be asked for as it was shown.
-    fn open_escaped<'a>(
-        &self,
-        path: &str,
-        mut located: Located<'a>,
-        e: &io::Error,
-    ) -> Result<(File, Located<'a>), Fault> {
-        let raw = paths::name_bytes(&located.below).ok_or_else(|| Fault::io(path, e))?;
-        let file = open(&located.root.dir, &raw).map_err(|e| Fault::io(path, &e))?;
-        located.below = raw;
-        Ok((file, located))
     }
 
     /// A regular file, with what is known of it.
@@ -126,7 +116,9 @@ impl Roots {
         let located = self.locate(path)?;
         let dir = &located.root.dir;
         let escaped = || dir.metadata(paths::name_bytes(&located.below)?).ok();
-        dir.metadata(&located.below).or_else(|e| escaped().ok_or(e)).map_err(|e| Fault::io(path, &e))
+        links::follow(located.root, &located.below, |below| dir.metadata(below))
+            .or_else(|e| escaped().ok_or(e))
+            .map_err(|e| Fault::io(path, &e))
     }
 
     /// Whole components are compared, and the longest root wins.
@@ -169,6 +161,14 @@ impl Root {
     pub fn full(&self, below: &Path) -> PathBuf {
         if below == Path::new(".") { self.real.clone() } else { self.real.join(below) }
     }
+}
+
+/// A name that had to be escaped in a listing can be asked for as it was shown.
+fn open_escaped<'a>(path: &str, mut located: Located<'a>, e: &io::Error) -> Result<(File, Located<'a>), Fault> {
+    let raw = paths::name_bytes(&located.below).ok_or_else(|| Fault::io(path, e))?;
+    let file = open(&located.root.dir, &raw).map_err(|e| Fault::io(path, &e))?;
+    located.below = raw;
+    Ok((file, located))
 }
 
 fn open(dir: &Dir, below: &Path) -> io::Result<File> {

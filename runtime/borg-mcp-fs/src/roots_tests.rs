@@ -55,6 +55,11 @@ fn links_that_leave_the_root_are_refused_and_those_within_are_followed() {
         symlink("/proc/self/root", f.join("magic-root")).unwrap();
         std::fs::write(f.join("file"), "inside").unwrap();
         symlink("file", f.join("within")).unwrap();
+        std::fs::create_dir(f.join("sub")).unwrap();
+        symlink(f, f.join("sub/up")).unwrap();
+        symlink(f.join("file"), f.join("sub/absolute-within")).unwrap();
+        symlink(f.join("sub/../sub/endless"), f.join("sub/endless")).unwrap();
+        symlink(f.join("../x"), f.join("sub/sly")).unwrap();
     });
     let paths = [
         "absolute",
@@ -66,6 +71,8 @@ fn links_that_leave_the_root_are_refused_and_those_within_are_followed() {
         "/etc/passwd",
         "/proc/self/root/etc/passwd",
         "/proc/self/fd/3",
+        "sub/up/top/etc/passwd",
+        "sub/up/sub/sly",
     ];
     for path in paths {
         let message = fault(text(&roots, path, Part::Whole));
@@ -76,7 +83,13 @@ fn links_that_leave_the_root_are_refused_and_those_within_are_followed() {
     let sly = folder.path().join("../../etc/passwd");
     assert!(fault(text(&roots, sly.to_str().unwrap(), Part::Whole)).contains("outside"));
     assert!(fault(crate::list::info(&roots, "absolute")).contains("outside"));
-    assert_eq!(text(&roots, "within", Part::Whole).unwrap(), "inside");
+    for path in ["within", "sub/up/within", "sub/absolute-within", "sub/up/sub/up/file"] {
+        assert_eq!(text(&roots, path, Part::Whole).unwrap(), "inside", "{path}");
+        assert!(crate::list::info(&roots, path).unwrap().starts_with("size: 6\n"), "{path}");
+    }
+    assert!(text(&roots, "sub/endless", Part::Whole).is_err());
+    crate::write::file(&roots, "sub/up/new", "x", soon()).unwrap();
+    assert!(folder.path().join("new").is_file());
     assert_eq!(std::fs::read_to_string(outside.path()).unwrap(), "");
 }
 

@@ -17,8 +17,8 @@ const CONNECTIONS: usize = 64;
 /// How long the headers of a request may take to arrive.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// How long a connection may rest, or its client not take what it is sent. Longer than any tool takes.
-const IDLE_TIME: Duration = Duration::from_secs(60);
-const STUCK_TIME: Duration = Duration::from_secs(20);
+const IDLE_TIME: Duration = Duration::from_mins(1);
+const STUCK_TIME: Duration = Duration::from_secs(10);
 /// How long open requests may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -61,7 +61,7 @@ pub fn make(path: &Path, group: Option<&str>) -> Result<(), String> {
     let fault = |e: io::Error| format!("cannot write a token to {}: {e}", path.display());
     let mut random = [0; 32];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(|e| fault(e.into()))?;
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(random);
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     // What a killed run left there.

@@ -58,7 +58,7 @@ pub fn entries(folder: impl AsFd, until: Instant) -> io::Result<(Vec<Entry>, boo
         if name == b"." || name == b".." {
             continue;
         }
-        if entries.len() == ENTRY_LIMIT || (entries.len() % 1024 == 0 && Instant::now() > until) {
+        if entries.len() == ENTRY_LIMIT || (entries.len().is_multiple_of(1024) && Instant::now() > until) {
             all = false;
             break;
         }
@@ -102,7 +102,7 @@ pub fn visit(start: impl AsFd, until: Instant, mut on: impl FnMut(Seen<'_>) -> S
             continue;
         };
         count += 1;
-        if count % 256 == 0 && Instant::now() > until {
+        if count.is_multiple_of(256) && Instant::now() > until {
             return Ok(false);
         }
         below.push(&name);

@@ -72,8 +72,7 @@ pub fn replace(place: &Place<'_>, content: &[u8], old: Option<File>, path: &str,
 fn temporary(dir: &Dir, mode: u32) -> io::Result<(OsString, File)> {
     let mut random = [0; 12];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let name = OsString::from(format!("{TEMPORARY}{hex}.tmp"));
+    let name = OsString::from(format!("{TEMPORARY}{}.tmp", hex::encode(random)));
     let file = dir.open_with(&name, OpenOptions::new().write(true).create_new(true).mode(mode))?;
     Ok((name, file))
 }
