@@ -131,7 +131,7 @@ fn service(name: &str, options: Value, units: &[&str], enable: &[&str], files: V
 fn services() -> Vec<ServiceSpec> {
     let check = ["borg-boot-check.service"];
     let monitor = ["borg-com-monitor.service"];
-    let mcp = ["borg-mcp-fs.service"];
+    let mcp = ["borg-mcp-fs.service", "borg-mcp-fs-token.service"];
     let keys = ["borg-ssh-host-keys.service"];
     let networkd = ["systemd-networkd.service"];
     let nginx = json!({ "http_port": 80, "https_port": null, "certificate": null, "certificate_key": null,
@@ -149,10 +149,13 @@ fn services() -> Vec<ServiceSpec> {
         ),
         service(
             "mcp",
-            json!({ "port": 7300, "root": "/srv/borg" }),
+            json!({ "port": 7300, "root": "/srv/borg", "writable": false, "max_size": null }),
             &mcp,
             &mcp,
-            vec![template("tmpfiles.conf.j2", "/usr/lib/tmpfiles.d/borg-mcp-fs.conf")],
+            vec![
+                template("tmpfiles.conf.j2", "/usr/lib/tmpfiles.d/borg-mcp-fs.conf"),
+                template("sysusers.conf.j2", "/usr/lib/sysusers.d/borg-mcp-fs.conf"),
+            ],
         ),
         service("network", json!({}), &[], &networkd, vec![template("wait-online.conf.j2", WAIT_ONLINE)]),
         service(

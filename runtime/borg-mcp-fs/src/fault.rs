@@ -3,25 +3,50 @@
 use std::fmt;
 use std::io;
 
+use crate::links;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault(String);
+pub struct Fault {
+    text: String,
+    kind: io::ErrorKind,
+}
 
 impl Fault {
-    pub fn new(message: impl Into<String>) -> Self {
-        Fault(message.into())
+    pub fn new(text: impl Into<String>) -> Self {
+        Fault { text: text.into(), kind: io::ErrorKind::Other }
     }
 
     pub fn io(path: &str, error: &io::Error) -> Self {
-        // cap-std's own refusal of a path that would leave the root carries no number; the kernel's does.
-        if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
-            return Fault(format!("{path}: leads outside the allowed folder"));
-        }
-        Fault(format!("{path}: {error}"))
+        Fault { text: format!("{path}: {}", reason(error)), kind: error.kind() }
+    }
+
+    pub fn is_missing(&self) -> bool {
+        self.kind == io::ErrorKind::NotFound
+    }
+}
+
+/// What a model can act on, instead of numbers.
+fn reason(error: &io::Error) -> String {
+    use rustix::io::Errno;
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    match number {
+        _ if links::leaves(error) => LEAVES.into(),
+        Some(Errno::LOOP) => "a symbolic link that leads nowhere".into(),
+        Some(Errno::NXIO) => "a pipe or device, not a regular file".into(),
+        _ => error.to_string(),
+    }
+}
+
+const LEAVES: &str = "Access denied - leads outside allowed directories";
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        io::Error::new(fault.kind, fault.text)
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }

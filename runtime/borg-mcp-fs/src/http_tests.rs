@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::roots::Roots;
+use crate::testing::wanted;
 
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":
     {"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
 
@@ -16,16 +17,21 @@ fn request(body: impl Into<Body>) -> Request<Body> {
         .method(Method::POST)
         .uri("/mcp")
         .header("host", "127.0.0.1:7300")
+        .header("authorization", format!("Bearer {TOKEN}"))
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")
         .body(body.into())
         .unwrap()
 }
 
+fn app(root: &std::path::Path) -> Router {
+    let tools = Tools::new(Arc::new(Roots::open(&[wanted(root)], None).unwrap())).unwrap();
+    let token = Token::parse(TOKEN.as_bytes()).unwrap();
+    router(tools, Door { token, hosts: vec![], origins: vec![] }, CancellationToken::new())
+}
+
 async fn send(root: &std::path::Path, request: Request<Body>) -> (StatusCode, Value) {
-    let roots = Roots::open(&[root.to_owned()]).unwrap();
-    let app = router(Tools::new(Arc::new(roots)), &[], CancellationToken::new());
-    let response = app.oneshot(request).await.unwrap();
+    let response = app(root).oneshot(request).await.unwrap();
     let status = response.status();
     let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let text = String::from_utf8_lossy(&body).into_owned();
@@ -46,22 +52,29 @@ async fn initialize_names_this_server() {
     let (status, answer) = send(folder.path(), request(INITIALIZE)).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(answer["result"]["serverInfo"]["name"], "borg-mcp-fs");
+    assert_eq!(answer["result"]["serverInfo"]["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(answer["result"]["protocolVersion"], "2025-06-18");
 }
 
 #[tokio::test]
-async fn every_tool_is_listed_as_read_only() {
+async fn every_tool_is_listed_and_answers() {
     let folder = tempfile::tempdir().unwrap();
     let body = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
     let (_, answer) = send(folder.path(), request(body)).await;
     let tools = answer["result"]["tools"].as_array().unwrap();
-    let mut names: Vec<&str> = tools.iter().filter_map(|t| t["name"].as_str()).collect();
-    names.sort_unstable();
-    let expected = ["get_file_info", "list_allowed_directories", "list_directory", "read_text_file", "search_files"];
-    assert_eq!(names, expected);
+    assert_eq!(tools.len(), 18);
     for tool in tools {
-        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
+        let name = tool["name"].as_str().unwrap();
+        assert_eq!(tool["annotations"]["openWorldHint"], false, "{tool}");
+        assert!(tool["annotations"]["readOnlyHint"].is_boolean(), "{tool}");
         assert_eq!(tool["inputSchema"]["type"], "object", "{tool}");
+        assert_eq!(tool["outputSchema"]["type"], "object", "{tool}");
+        // Known to the dispatcher, and told in a result when the arguments are wrong.
+        let text = call(folder.path(), name, json!({})).await["result"]["content"][0]["text"].to_string();
+        assert!(
+            text.contains(&format!("Invalid arguments for tool {name}")) || name == "list_allowed_directories",
+            "{text}"
+        );
     }
 }
 
@@ -69,12 +82,96 @@ async fn every_tool_is_listed_as_read_only() {
 async fn a_tool_answers_and_its_fault_is_a_result() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a"), "1\n2\n").unwrap();
-    let answer = call(folder.path(), "read_text_file", json!({"path": "a", "head": 1})).await;
-    assert_eq!(answer["result"]["content"][0]["text"], "1\n", "{answer}");
+    let answer = call(folder.path(), "read_text_file", json!({"path": "a", "head": 1.0, "other": true})).await;
+    assert_eq!(
+        answer["result"],
+        json!({"content": [{"type": "text", "text": "1"}], "structuredContent": {"content": "1"}})
+    );
     let answer = call(folder.path(), "read_text_file", json!({"path": "/etc/passwd"})).await;
     assert_eq!(answer["result"]["isError"], true, "{answer}");
+    let answer = call(folder.path(), "nothing", json!({})).await;
+    assert_eq!(answer["result"]["content"][0]["text"], "MCP error -32602: Tool nothing not found");
     let answer = call(folder.path(), "list_allowed_directories", json!({})).await;
     assert!(answer.to_string().contains(folder.path().to_str().unwrap()), "{answer}");
+}
+
+#[tokio::test]
+async fn every_number_of_lines_has_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "1\n2\n").unwrap();
+    for (arguments, part) in [
+        (json!({"head": 1, "tail": 1}), "Cannot specify both"),
+        (json!({"head": -1}), "not a number of lines"),
+        (json!({"tail": 1.5}), "not a number of lines"),
+        (json!({"head": 1e300}), "not a number of lines"),
+        (json!({"head": 0}), "1\\n2\\n"),
+        (json!({"tail": u64::MAX}), "1\\n2\\n"),
+    ] {
+        let mut arguments = arguments;
+        arguments["path"] = "a".into();
+        let answer = call(folder.path(), "read_file", arguments).await.to_string();
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn edits_that_meet_are_not_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "").unwrap();
+    let app = app(folder.path());
+    let edits = (0..20).map(|n| {
+        let edit = json!({"oldText": "", "newText": format!("{n}\n")});
+        let body = json!({"jsonrpc": "2.0", "id": n, "method": "tools/call",
+            "params": {"name": "edit_file", "arguments": {"path": "a", "edits": [edit]}}});
+        // The body has to be read for its slot to become free.
+        let app = app.clone();
+        tokio::spawn(async move {
+            to_bytes(app.oneshot(request(body.to_string())).await.unwrap().into_body(), 1 << 20).await
+        })
+    });
+    for edit in edits.collect::<Vec<_>>() {
+        edit.await.unwrap().unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("a")).unwrap().lines().count(), 20);
+}
+
+#[tokio::test]
+async fn only_the_token_in_its_header_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let uris =
+        ["/mcp", &format!("/mcp?token={TOKEN}"), &format!("/mcp?access_token={TOKEN}"), &format!("/mcp/{TOKEN}")];
+    let headers = [None, Some("Bearer wrong"), Some(TOKEN), Some("Basic MDEyMzQ1Njc4OWFiY2RlZg=="), Some("Bearer ")];
+    for uri in uris {
+        for header in headers {
+            for method in [Method::POST, Method::GET, Method::DELETE, Method::OPTIONS] {
+                let mut request = request(INITIALIZE);
+                *request.uri_mut() = uri.parse().unwrap();
+                *request.method_mut() = method.clone();
+                match header {
+                    None => drop(request.headers_mut().remove("authorization")),
+                    Some(value) => drop(request.headers_mut().insert("authorization", value.parse().unwrap())),
+                }
+                let (status, body) = send(folder.path(), request).await;
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {uri} {header:?}: {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn too_large_and_too_many_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = format!("{INITIALIZE}{}", " ".repeat(BODY_LIMIT));
+    assert_eq!(send(folder.path(), request(large)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let app = app(folder.path());
+    let mut refused = 0;
+    for _ in 0..400 {
+        let mut request = request("");
+        *request.method_mut() = Method::GET;
+        let response = app.clone().oneshot(request).await.unwrap();
+        refused += usize::from(response.status() == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert!(refused > 0);
 }
 
 #[tokio::test]

@@ -1,23 +1,45 @@
-//! `borg-mcp-fs`: read-only file tools over MCP.
+//! `borg-mcp-fs`: file tools over MCP.
 //!
-//! Started as `borg-mcp-fs --root DIR`; under systemd it may be `Type=notify`. It needs to read below its roots and
-//! nothing else: no home, no devices, no network beyond its one port.
+//! Started as `borg-mcp-fs --root DIR --stdio` by a client, or with `--listen` and `--token-file` by systemd, where it may
+//! be `Type=notify`. It needs what lies below its roots and nothing else: no home, no devices, no network beyond its port.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod args;
+mod calls;
+mod content;
+mod edit;
 mod fault;
-mod files;
+mod find;
+mod gate;
+mod globs;
+mod guard;
 mod http;
+mod links;
+mod list;
+mod paths;
+mod place;
+mod quota;
+#[cfg(test)]
+mod race_tests;
+mod read;
 mod roots;
+mod serve;
+mod shift;
+mod stdio;
+#[cfg(test)]
+mod testing;
+mod token;
 mod tools;
+mod walk;
+mod write;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rmcp::ServiceExt as _;
+use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,13 +51,12 @@ type Failure = Box<dyn std::error::Error>;
 
 /// File work waits for disks, so a few threads are enough and bound what a client can occupy.
 const THREADS: usize = 8;
-/// How long open requests may go on after SIGTERM.
-const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let result = match args::parse(std::env::args_os()) {
         Ok(Deed::Help) => say(args::HELP),
         Ok(Deed::Version) => say(concat!("borg-mcp-fs ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Deed::MakeToken { path, group }) => token::make(&path, group.as_deref()).map_err(Failure::from),
         Ok(Deed::Serve(serve)) => run(serve),
         Err(message) => {
             complain(&format!("{message}\ntry borg-mcp-fs --help"));
@@ -61,12 +82,12 @@ fn complain(message: &str) {
 }
 
 fn run(serve: Serve) -> Result<(), Failure> {
-    let tools = Tools::new(Arc::new(Roots::open(&serve.roots)?));
+    let tools = Tools::new(Arc::new(Roots::open(&serve.roots, std::env::home_dir())?))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(THREADS).build()?;
     let result = runtime.block_on(async {
         match serve.over {
             Transport::Stdio => stdio(tools).await,
-            Transport::Http { listen, hosts } => http(tools, listen, &hosts).await,
+            Transport::Http(http) => listen(tools, http).await,
         }
     });
     // A read that hangs must not hold up the end.
@@ -75,29 +96,32 @@ fn run(serve: Serve) -> Result<(), Failure> {
 }
 
 async fn stdio(tools: Tools) -> Result<(), Failure> {
-    tools.serve(rmcp::transport::stdio()).await?.waiting().await?;
+    let (input, output) = rmcp::transport::stdio();
+    tools.serve(stdio::Bounded::new(AsyncRwTransport::new(input, output))).await?.waiting().await?;
     Ok(())
 }
 
-async fn http(tools: Tools, listen: SocketAddr, hosts: &[String]) -> Result<(), Failure> {
+async fn listen(tools: Tools, http: args::Http) -> Result<(), Failure> {
+    let listen = http.listen;
+    let token = token::Token::read(&http.token)?;
+    let door = http::Door { token, hosts: http.hosts, origins: http.origins };
     let listener =
         tokio::net::TcpListener::bind(listen).await.map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = CancellationToken::new();
-    let app = http::router(tools, hosts, stop.child_token());
+    let app = http::router(tools, door, stop.child_token());
     complain(&format!("serving MCP at http://{}/mcp", listener.local_addr()?));
+    if token::is_public(&http.token) {
+        complain(&format!("every user of this machine can read {}: make it mode 0640", http.token.display()));
+    }
     // Fails without systemd, and then nobody waits for it.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let server = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let server = tokio::spawn(server.into_future());
+    let server = tokio::spawn(serve::serve(listener, app, stop.clone()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     stop.cancel();
-    match tokio::time::timeout(GRACE, server).await {
-        Ok(finished) => Ok(finished??),
-        Err(_) => Ok(()),
-    }
+    Ok(server.await?)
 }

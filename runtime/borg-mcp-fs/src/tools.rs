@@ -1,139 +1,122 @@
-//! The tools as MCP clients see them; names and parameters are those of the reference filesystem server.
+//! The tools as MCP clients see them: `tools.json` says what each is, `calls` what it does.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rmcp::handler::server::router::tool::ToolRouter;
-use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{CallToolResult, ContentBlock, Implementation, ServerCapabilities, ServerConfig};
-use rmcp::schemars::JsonSchema;
-use rmcp::{ServerHandler, tool, tool_handler, tool_router};
-use serde::Deserialize;
+use rmcp::ServerHandler;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::{RequestContext, RoleServer};
+use serde_json::Value;
+use tokio::sync::Mutex;
 
+use crate::answer::Answer;
+use crate::calls;
 use crate::fault::Fault;
-use crate::files::{self, Part};
 use crate::roots::Roots;
 
 /// The longest that a tool may take: a file may lie on a network that is gone.
-const TOOL_TIME: Duration = Duration::from_secs(10);
+const TOOL_TIME: Duration = Duration::from_secs(20);
+/// How long it may walk; what it found by then is told.
+const WALK_TIME: Duration = Duration::from_secs(15);
+
+/// Names, texts, schemas and annotations of the first fourteen are the reference filesystem server's own.
+const TOOLS: &str = include_str!("tools.json");
 
 #[derive(Debug, Clone)]
 pub struct Tools {
     roots: Arc<Roots>,
-    tool_router: ToolRouter<Tools>,
+    list: Arc<Vec<Tool>>,
+    /// One change at a time, so that no two clients' edits of a file are mixed.
+    writing: Arc<Mutex<()>>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(crate = "rmcp::schemars")]
-struct ReadTextFile {
-    /// A path inside an allowed folder.
-    path: String,
-    /// Only the first so many lines.
-    head: Option<usize>,
-    /// Only the last so many lines.
-    tail: Option<usize>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(crate = "rmcp::schemars")]
-struct OnePath {
-    /// A path inside an allowed folder.
-    path: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(crate = "rmcp::schemars")]
-#[serde(rename_all = "camelCase")]
-struct SearchFiles {
-    /// The folder to search below.
-    path: String,
-    /// A glob over paths relative to that folder: `*.log` in the folder itself, `**/*.log` at any depth.
-    pattern: String,
-    /// Globs of what to leave out.
-    #[serde(default)]
-    exclude_patterns: Vec<String>,
-}
-
-#[tool_router]
 impl Tools {
-    pub fn new(roots: Arc<Roots>) -> Self {
-        Tools { roots, tool_router: Self::tool_router() }
+    pub fn new(roots: Arc<Roots>) -> Result<Self, serde_json::Error> {
+        Ok(Tools { roots, list: Arc::new(serde_json::from_str(TOOLS)?), writing: Arc::default() })
     }
 
-    #[tool(
-        description = "Reads a text file. A file of more than 1 MiB is read in part, with head or tail.",
-        annotations(title = "Read a text file", read_only_hint = true, open_world_hint = false)
-    )]
-    async fn read_text_file(&self, Parameters(asked): Parameters<ReadTextFile>) -> CallToolResult {
-        let part = match (asked.head, asked.tail) {
-            (None, None) => Part::Whole,
-            (Some(lines), None) => Part::Head(lines),
-            (None, Some(lines)) => Part::Tail(lines),
-            (Some(_), Some(_)) => return answer(Err(Fault::new("head and tail exclude each other"))),
+    pub fn roots(&self) -> &Arc<Roots> {
+        &self.roots
+    }
+
+    fn writes(&self, name: &str) -> bool {
+        let tool = self.list.iter().find(|tool| tool.name == name);
+        tool.and_then(|tool| tool.annotations.as_ref()?.read_only_hint) == Some(false)
+    }
+
+    /// Runs a tool on a thread that may block, and stops waiting for it when it takes too long.
+    async fn run(&self, name: String, arguments: Value) -> Result<Answer, Fault> {
+        let late = || Fault::new(format!("no answer from the file system within {} s", TOOL_TIME.as_secs()));
+        let start = Instant::now();
+        let end = tokio::time::Instant::from_std(start + TOOL_TIME);
+        let turn = if self.writes(&name) {
+            let writing = Arc::clone(&self.writing).lock_owned();
+            Some(tokio::time::timeout_at(end, writing).await.map_err(|_| late())?)
+        } else {
+            None
         };
-        self.run(move |roots| files::read_text(roots, &asked.path, part)).await
-    }
-
-    #[tool(
-        description = "Lists a folder: one line an entry, marked [DIR], [FILE], [LINK] or [OTHER].",
-        annotations(title = "List a folder", read_only_hint = true, open_world_hint = false)
-    )]
-    async fn list_directory(&self, Parameters(asked): Parameters<OnePath>) -> CallToolResult {
-        self.run(move |roots| files::list(roots, &asked.path)).await
-    }
-
-    #[tool(
-        description = "Size, times, kind and permissions of a file or folder.",
-        annotations(title = "Look at a file's details", read_only_hint = true, open_world_hint = false)
-    )]
-    async fn get_file_info(&self, Parameters(asked): Parameters<OnePath>) -> CallToolResult {
-        self.run(move |roots| files::info(roots, &asked.path)).await
-    }
-
-    #[tool(
-        description = "Finds files and folders whose path matches a glob; symbolic links are not followed.",
-        annotations(title = "Search for files", read_only_hint = true, open_world_hint = false)
-    )]
-    async fn search_files(&self, Parameters(asked): Parameters<SearchFiles>) -> CallToolResult {
-        self.run(move |roots| files::search(roots, &asked.path, &asked.pattern, &asked.exclude_patterns)).await
-    }
-
-    #[tool(
-        description = "The folders that these tools may read.",
-        annotations(title = "List the allowed folders", read_only_hint = true, open_world_hint = false)
-    )]
-    async fn list_allowed_directories(&self) -> CallToolResult {
-        let paths: Vec<String> = self.roots.paths().map(|p| p.display().to_string()).collect();
-        answer(Ok(format!("Allowed directories:\n{}\n", paths.join("\n"))))
-    }
-}
-
-impl Tools {
-    /// Runs `deed` on a thread that may block, and stops waiting for it when it takes too long.
-    async fn run(&self, deed: impl FnOnce(&Roots) -> Result<String, Fault> + Send + 'static) -> CallToolResult {
         let roots = Arc::clone(&self.roots);
-        let work = tokio::task::spawn_blocking(move || deed(&roots));
-        answer(match tokio::time::timeout(TOOL_TIME, work).await {
+        let work = tokio::task::spawn_blocking(move || {
+            let answer = calls::run(&roots, &name, arguments, start + WALK_TIME);
+            // Held until the change is made, also when nobody waits for it any more.
+            drop(turn);
+            answer
+        });
+        match tokio::time::timeout_at(end, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Fault::new("the tool broke off; this is a fault of borg-mcp-fs")),
-            Err(_) => Err(Fault::new(format!("no answer from the file system within {} s", TOOL_TIME.as_secs()))),
-        })
+            Err(_) => Err(late()),
+        }
     }
 }
 
-fn answer(result: Result<String, Fault>) -> CallToolResult {
-    match result {
-        Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
-        Err(fault) => CallToolResult::error(vec![ContentBlock::text(fault.to_string())]),
+fn result(answer: Result<Answer, Fault>) -> CallToolResult {
+    let parts = answer.map(Answer::parts);
+    match parts.map(|(block, structured)| (serde_json::from_value(block), structured)) {
+        Ok((Ok(block), structured)) => {
+            let mut result = CallToolResult::success(vec![block]);
+            result.structured_content = Some(structured);
+            result.is_error = None;
+            result
+        }
+        Ok((Err(e), _)) => fault(&e.to_string()),
+        Err(e) => fault(&e.to_string()),
     }
 }
 
-#[tool_handler(router = self.tool_router)]
+fn fault(text: &str) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity = Implementation::new("borg-mcp-fs", env!("CARGO_PKG_VERSION")).with_title("BorgOS files");
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(identity)
-            .with_instructions("Reads files below the allowed folders; list_allowed_directories names them.")
+            .with_instructions("Works on files below the allowed directories; list_allowed_directories names them.")
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, rmcp::ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.list.to_vec()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.list.iter().find(|tool| tool.name == name).cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, rmcp::ErrorData> {
+        let arguments = Value::Object(request.arguments.unwrap_or_default());
+        Ok(result(self.run(request.name.into_owned(), arguments).await).into())
     }
 }

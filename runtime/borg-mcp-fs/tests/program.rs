@@ -39,15 +39,20 @@ fn a_client_on_stdio_is_served_until_it_leaves() {
     let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     let list = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
     let listed = answer(&format!("{initialized}\n{list}"));
-    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 5);
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 18);
     assert_eq!(answer(READ)["result"]["content"][0]["text"], "hello");
     drop(input);
     assert!(child.wait().unwrap().success());
 }
 
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
 /// Starts on a free port and waits until it says where.
 fn serve(root: &Path) -> (Child, String) {
-    let mut child = program(root, &["--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut token = tempfile::NamedTempFile::new().unwrap();
+    writeln!(token, "{TOKEN}").unwrap();
+    let args = ["--listen", "127.0.0.1:0", "--token-file", token.path().to_str().unwrap()];
+    let mut child = program(root, &args).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().split_once("http://").and_then(|(_, rest)| rest.strip_suffix("/mcp")).unwrap();
@@ -69,7 +74,7 @@ fn http_is_served_until_sigterm() {
     let health = exchange(&address, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert!(health.starts_with("HTTP/1.1 200") && health.ends_with("\r\n\r\nok"), "{health}");
     let post = format!(
-        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Accept: application/json, text/event-stream\r\nConnection: close\r\n\r\n{READ}",
         READ.len()
     );
@@ -83,7 +88,7 @@ fn http_is_served_until_sigterm() {
 
 #[test]
 fn a_root_that_is_not_there_is_named() {
-    let output = program(Path::new("/none/at/all"), &[]).output().unwrap();
+    let output = program(Path::new("/none/at/all"), &["--stdio"]).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.starts_with("borg-mcp-fs: cannot open the root /none/at/all: No such file"), "{stderr}");

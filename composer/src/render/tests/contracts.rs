@@ -48,7 +48,9 @@ fn systemd_verifies_every_unit() {
     let image = folder.path().join(INCLUDES);
     let units = image.join("etc/systemd/system");
     // The programs that the units start, and Debian's units that they name, are not in the rendered tree.
-    for program in ["borg-boot-check", "borg-com-monitor", "borg-mcp-fs", "ssh-keygen"] {
+    for program in
+        ["borg-boot-check", "borg-com-monitor", "borg-mcp-fs", "ssh-keygen", "systemd-sysusers", "systemd-tmpfiles"]
+    {
         let place = image.join("usr/bin").join(program);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::write(&place, "#!/bin/sh\n").unwrap();
@@ -72,7 +74,7 @@ fn systemd_verifies_every_unit() {
     fs::copy("/bin/true", image.join("usr/lib/systemd/systemd-networkd-wait-online")).unwrap();
     let root = format!("--root={}", image.display());
     silent("systemd-analyze", &["verify", "--man=no", "--recursive-errors=one", &root, wait_online.to_str().unwrap()]);
-    assert_eq!(found, 5);
+    assert_eq!(found, 6);
 }
 
 /// The long-running services of ours that the network or a cable can reach are confined.
@@ -188,6 +190,7 @@ fn presets_enable_what_the_policy_names() {
         [
             "borg-boot-check.service",
             "borg-com-monitor.service",
+            "borg-mcp-fs-token.service",
             "borg-mcp-fs.service",
             "borg-passwords.service",
             "borg-ssh-host-keys.service",

@@ -1,0 +1,109 @@
+//! What a tool answers, and how large an answer may be.
+
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+
+/// The most that an answer's text may take once it is JSON. Every answer exists twice in its message, as content and as
+/// structured content.
+pub const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// The most that is read of one file, or written to it, at once.
+pub const FILE_LIMIT: u64 = 4 * 1024 * 1024;
+
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    /// Text, and `{"content": text}` for machines.
+    Text(String),
+    /// One content block that is no text, and the same for machines.
+    Media(Value),
+    /// Text, and what else machines get.
+    Rich(String, Value),
+}
+
+impl Answer {
+    /// A text that is not too large to be sent.
+    pub fn text(text: String) -> Result<Self, Fault> {
+        let size = json_size(&text);
+        if size > ANSWER_LIMIT {
+            return Err(too_large(size));
+        }
+        Ok(Answer::Text(text))
+    }
+
+    /// The content block, and the structured content.
+    pub fn parts(self) -> (Value, Value) {
+        match self {
+            Answer::Text(text) => (json!({"type": "text", "text": text}), json!({"content": text})),
+            Answer::Media(block) => (block.clone(), json!({"content": [block]})),
+            Answer::Rich(text, structured) => (json!({"type": "text", "text": text}), structured),
+        }
+    }
+}
+
+pub fn too_large(size: usize) -> Fault {
+    Fault::new(format!(
+        "the answer would take {size} bytes or more, and {ANSWER_LIMIT} is the most: ask for a smaller part"
+    ))
+}
+
+/// How many bytes `text` takes as JSON: a file of control characters takes six for each.
+fn json_size(text: &str) -> usize {
+    let size = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
+        0..=31 => 6,
+        _ => 1,
+    };
+    text.bytes().map(size).sum()
+}
+
+/// Lines gathered up to the limit.
+#[derive(Debug, Default)]
+pub struct Lines {
+    text: String,
+    cut: bool,
+}
+
+impl Lines {
+    /// Adds a line, or says that there is no more room.
+    pub fn push(&mut self, line: &str) -> bool {
+        if self.text.len() + line.len() > ANSWER_LIMIT / 2 {
+            self.cut = true;
+            return false;
+        }
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(line);
+        true
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The lines, with a last one that says so if they are not all.
+    pub fn finish(mut self, whole: bool) -> String {
+        if self.cut || !whole {
+            self.text.push_str("\n… cut short: there are more");
+        }
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_is_that_of_the_json() {
+        for text in ["", "plain", "a\n\"\\\u{1}\u{8}\t", "Straße\u{7f}"] {
+            assert_eq!(json_size(text) + 2, serde_json::to_string(text).unwrap().len(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_is_a_fault() {
+        let nul = "\0".repeat(ANSWER_LIMIT / 6 + 1);
+        assert!(Answer::text(nul).unwrap_err().to_string().contains("smaller part"));
+    }
+}

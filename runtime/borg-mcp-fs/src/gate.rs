@@ -1,0 +1,145 @@
+//! What a request over HTTP must pass before a tool hears of it: the token, the rate, a free slot, and time.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body::Frame;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::token::Token;
+
+/// How many requests are worked on, or their answers still held, at once.
+const SLOTS: usize = 4;
+/// How long one may wait for a slot.
+const WAIT: Duration = Duration::from_secs(20);
+/// The longest that a request may take, its coming in included; and again the longest that its answer may take to leave.
+const REQUEST_TIME: Duration = Duration::from_mins(1);
+/// Requests a second, on average and at once.
+const RATE: f64 = 100.0;
+const BURST: f64 = 200.0;
+
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    token: Token,
+    slots: Arc<Semaphore>,
+    bucket: Mutex<Bucket>,
+}
+
+impl Gate {
+    pub fn new(token: Token) -> Self {
+        let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
+        Gate(Arc::new(Inner { token, slots: Arc::new(Semaphore::new(SLOTS)), bucket }))
+    }
+}
+
+/// Requests that may still come, refilled as time goes by.
+#[derive(Debug)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        self.left = (self.left + now.saturating_duration_since(self.at).as_secs_f64() * RATE).min(BURST);
+        self.at = now;
+        let may = self.left >= 1.0;
+        if may {
+            self.left -= 1.0;
+        }
+        may
+    }
+}
+
+pub async fn pass(State(Gate(gate)): State<Gate>, request: Request, next: Next) -> Response {
+    // Only the header counts: what stands in a URL ends up in logs and histories.
+    let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    if !header.is_some_and(|header| gate.token.is_in(header)) {
+        let mut response = (StatusCode::UNAUTHORIZED, "send the token as `Authorization: Bearer …`\n").into_response();
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return response;
+    }
+    if !gate.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
+        return busy(StatusCode::TOO_MANY_REQUESTS);
+    }
+    let Ok(Ok(slot)) = tokio::time::timeout(WAIT, Arc::clone(&gate.slots).acquire_owned()).await else {
+        return busy(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
+        Ok(response) => hold(response, slot).await,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+fn busy(status: StatusCode) -> Response {
+    let mut response = (status, "too many requests at once\n").into_response();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The slot stays taken until the answer is read: a client that does not read it holds memory.
+async fn hold(response: Response, slot: OwnedSemaphorePermit) -> Response {
+    let (parts, body) = response.into_parts();
+    // Whole already: no answer of ours is a stream.
+    let Ok(rest) = to_bytes(body, usize::MAX).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let until = Instant::now() + REQUEST_TIME;
+    Response::from_parts(parts, Body::new(Held { rest, until, _slot: slot }))
+}
+
+struct Held {
+    rest: Bytes,
+    until: Instant,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// In pieces, of which hyper takes the next when the client took one.
+const PIECE: usize = 64 * 1024;
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        if Instant::now() > self.until {
+            return Poll::Ready(Some(Err(axum::Error::new("the answer was not read in time"))));
+        }
+        let length = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_let_through_and_then_the_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket { left: BURST, at: start };
+        assert_eq!((0..500).filter(|_| bucket.take(start)).count(), 200);
+        assert_eq!((0..500).filter(|_| bucket.take(start + Duration::from_millis(105))).count(), 10);
+        assert_eq!((0..500).filter(|_| bucket.take(start + Duration::from_hours(1))).count(), 200);
+    }
+}

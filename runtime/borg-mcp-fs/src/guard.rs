@@ -1,0 +1,95 @@
+//! Which folders may be no root, whoever asks for it.
+//!
+//! A root must not hold what a service executes or is configured by: whoever may write a file could then become the
+//! service, and whoever may read one could read its keys.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use cap_std::fs::{Dir, MetadataExt as _};
+
+/// The system's own, the device's configuration, the plugins, and what names no files but the kernel's state.
+const OWN: [&str; 17] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt/borgos",
+    "/proc",
+    "/root/.ssh",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib/borg",
+    "/var/lib/systemd",
+    "/var/spool/cron",
+];
+
+/// `real` is where the folder lies, `dir` the folder itself.
+pub fn check(real: &Path, dir: &Dir, writable: bool) -> Result<(), String> {
+    by_path(real)?;
+    if let Some(own) = OWN.iter().find(|own| is_same_as_one_above(dir, Path::new(own))) {
+        return Err(format!("is, under another name, {own} or holds it; {WAY_OUT}"));
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    if writable && program.starts_with(real) {
+        return Err(format!("holds this very program, {}; {WAY_OUT}", program.display()));
+    }
+    Ok(())
+}
+
+const WAY_OUT: &str = "give a folder for data, such as /srv/borg";
+
+fn by_path(real: &Path) -> Result<(), String> {
+    for own in OWN {
+        if Path::new(own).starts_with(real) {
+            return Err(format!("holds {own}, which services execute or are configured by; {WAY_OUT}"));
+        }
+        if real.starts_with(own) {
+            return Err(format!("lies in {own}, which services execute or are configured by; {WAY_OUT}"));
+        }
+    }
+    Ok(())
+}
+
+/// A bind mount gives a folder a second path, but no second identity.
+fn is_same_as_one_above(dir: &Dir, own: &Path) -> bool {
+    let Ok(here) = dir.dir_metadata() else { return false };
+    let same = |path: &Path| path.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (here.dev(), here.ino()));
+    own.ancestors().any(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_root_holds_or_lies_in_what_is_the_systems() {
+        for path in
+            ["/", "/opt", "/opt/borgos/plugins", "/opt/borgos/plugins/x", "/etc/borg", "/usr/bin", "/proc/self/root"]
+        {
+            assert!(by_path(Path::new(path)).unwrap_err().contains("services execute"), "{path}");
+        }
+        for path in ["/srv/borg", "/opt/data", "/home/me", "/etcetera", "/var/lib/borg-data"] {
+            assert_eq!(by_path(Path::new(path)), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn another_name_does_not_help() {
+        let dir = Dir::open_ambient_dir("/etc", cap_std::ambient_authority()).unwrap();
+        assert!(check(Path::new("/srv/x"), &dir, false).unwrap_err().contains("/etc"));
+    }
+
+    #[test]
+    fn a_writable_root_holds_not_this_program() {
+        let folder = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+        let dir = Dir::open_ambient_dir(&folder, cap_std::ambient_authority()).unwrap();
+        assert!(check(&folder, &dir, true).unwrap_err().contains("this very program"));
+        assert_eq!(check(&folder, &dir, false), Ok(()));
+    }
+}
