@@ -33,11 +33,20 @@ impl Answer {
     /// The content block, and the structured content.
     pub fn parts(self) -> (Value, Value) {
         match self {
-            Answer::Text(text) => (json!({"type": "text", "text": text}), json!({"content": text})),
+            Answer::Text(text) => (text_block(text.clone()), object([("content", text.into())])),
             Answer::Media(block) => (block.clone(), json!({"content": [block]})),
-            Answer::Rich(text, structured) => (json!({"type": "text", "text": text}), structured),
+            Answer::Rich(text, structured) => (text_block(text), structured),
         }
     }
+}
+
+fn text_block(text: String) -> Value {
+    object([("type", "text".into()), ("text", text.into())])
+}
+
+/// Unlike `json!`, moves what it is given: a text may be large.
+fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 pub fn too_large(size: usize) -> Fault {

@@ -151,6 +151,9 @@ pub fn append(roots: &Roots, path: &str, content: &str, until: Instant) -> Resul
     if let Some(there) = place.metadata().map_err(fault)?.filter(|there| !there.is_file()) {
         return Err(Fault::new(format!("{path}: not a regular file but {}", kind(there.file_type()))));
     }
+    if let Some(quota) = &place.root.quota {
+        quota.agree(&place.root.dir, 0, content.len() as u64, until)?;
+    }
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o666).custom_flags(CALM);
     let mut file = place.dir.open_with(&place.name, &options).map_err(fault)?;
@@ -163,9 +166,6 @@ pub fn append(roots: &Roots, path: &str, content: &str, until: Instant) -> Resul
             "{path}: has other names (hard links), maybe outside allowed directories, and would change there too; \
              write_file replaces it under this name only"
         )));
-    }
-    if let Some(quota) = &place.root.quota {
-        quota.agree(&place.root.dir, 0, content.len() as u64, until)?;
     }
     file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
     Ok(format!("Successfully appended to {path}"))
