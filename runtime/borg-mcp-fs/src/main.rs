@@ -104,6 +104,7 @@ async fn stdio(tools: Tools) -> Result<(), Failure> {
 async fn listen(tools: Tools, http: args::Http) -> Result<(), Failure> {
     let listen = http.listen;
     let token = token::Token::read(&http.token)?;
+    let weakness = token::weakness(&token, &http.token);
     let door = http::Door { token, hosts: http.hosts, origins: http.origins };
     let listener =
         tokio::net::TcpListener::bind(listen).await.map_err(|e| format!("cannot listen on {listen}: {e}"))?;
@@ -112,8 +113,8 @@ async fn listen(tools: Tools, http: args::Http) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let app = http::router(tools, door, stop.child_token());
     complain(&format!("serving MCP at http://{}/mcp", listener.local_addr()?));
-    if token::is_public(&http.token) {
-        complain(&format!("every user of this machine can read {}: make it mode 0640", http.token.display()));
+    if let Some(weakness) = weakness {
+        complain(&weakness);
     }
     // Fails without systemd, and then nobody waits for it.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -9,7 +9,7 @@ use std::path::Path;
 use subtle::ConstantTimeEq;
 
 /// Shorter ones can be guessed.
-const SHORTEST: usize = 16;
+const GOOD: usize = 16;
 const LONGEST: usize = 4096;
 
 pub struct Token(Vec<u8>);
@@ -32,8 +32,8 @@ impl Token {
 
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let token = bytes.trim_ascii();
-        if !(SHORTEST..=LONGEST).contains(&token.len()) {
-            return Err(format!("has {} characters, not {SHORTEST} to {LONGEST}", token.len()));
+        if !(1..=LONGEST).contains(&token.len()) {
+            return Err(format!("has {} characters, not 1 to {LONGEST}", token.len()));
         }
         if !token.iter().all(u8::is_ascii_graphic) {
             return Err("holds other than plain characters".into());
@@ -48,8 +48,18 @@ impl Token {
     }
 }
 
-/// Whether every user of the machine can read the file.
-pub fn is_public(path: &Path) -> bool {
+/// What makes a token less of a secret than it should be.
+pub fn weakness(token: &Token, path: &Path) -> Option<String> {
+    if is_public(path) {
+        return Some(format!("every user of this machine can read {}: make it mode 0640", path.display()));
+    }
+    let short = token.0.len() < GOOD;
+    short.then(|| {
+        format!("the token in {} is short enough to be guessed: --make-token makes a good one", path.display())
+    })
+}
+
+fn is_public(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
@@ -98,8 +108,10 @@ mod tests {
         make(&path, None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !0o640, 0);
-        assert!(!is_public(&path));
         let token = Token::read(&path).unwrap();
+        assert_eq!(weakness(&token, &path), None);
+        assert!(weakness(&Token::parse(b"short").unwrap(), &path).unwrap().contains("guessed"));
+        assert!(weakness(&token, Path::new("/etc/passwd")).unwrap().contains("mode 0640"));
         assert!(token.is_in(format!("Bearer {}", text.trim()).as_bytes()));
         assert!(token.is_in(format!("bearer  {}", text.trim()).as_bytes()));
         for wrong in ["", "Bearer", "Bearer ", "Basic x", &text, &format!("Bearer {}x", text.trim())] {
@@ -117,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_bad_token_is_named() {
-        for (bytes, part) in [(&b"short\n"[..], "has 5 characters"), (b"0123456789abcdef g", "plain characters")] {
+        for (bytes, part) in [(&b" \n"[..], "has 0 characters"), (b"0123456789abcdef g", "plain characters")] {
             assert!(Token::parse(bytes).unwrap_err().contains(part));
         }
         assert!(

@@ -2,11 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
 use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
-use rustix::fs::{Gid, OFlags, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
 use crate::answer::FILE_LIMIT;
 use crate::fault::Fault;
@@ -59,8 +59,11 @@ pub fn replace(place: &Place<'_>, content: &[u8], old: Option<File>, path: &str,
         quota.agree(&place.root.dir, old_size, content.len() as u64, until)?;
     }
     let mode = if old.is_some() { 0o600 } else { 0o666 };
-    let (name, file) = temporary(&place.dir, mode).map_err(fault)?;
-    let written = fill(&file, content, old.as_ref(), path).and_then(|()| settle(place, &name, old.as_ref(), path));
+    let name = temporary_name().map_err(fault)?;
+    let (file, named) = temporary(&place.dir, &name, mode).map_err(fault)?;
+    let written = fill(&file, content, old.as_ref(), path)
+        .and_then(|()| if named { Ok(()) } else { link(&file, &place.dir, &name).map_err(fault) })
+        .and_then(|()| settle(place, &name, old.as_ref(), path));
     if written.is_err() {
         // The first fault is the one to tell of.
         let _ = place.dir.remove_file(&name);
@@ -69,15 +72,28 @@ pub fn replace(place: &Place<'_>, content: &[u8], old: Option<File>, path: &str,
 }
 
 /// Beside the file that it becomes; the name is new, whatever is there.
-fn temporary(dir: &Dir, mode: u32) -> io::Result<(OsString, File)> {
+fn temporary_name() -> io::Result<OsString> {
     let mut random = [0; 12];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
-    let name = OsString::from(format!("{TEMPORARY}{}.tmp", hex::encode(random)));
-    let file = dir.open_with(&name, OpenOptions::new().write(true).create_new(true).mode(mode))?;
-    Ok((name, file))
+    Ok(OsString::from(format!(".borg-mcp-fs.{}.tmp", hex::encode(random))))
 }
 
-const TEMPORARY: &str = ".borg-mcp-fs.";
+/// A new file, and whether it has its name yet: one without is gone with us, should we be killed while we fill it.
+fn temporary(dir: &Dir, name: &OsStr, mode: u32) -> io::Result<(File, bool)> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    if let Ok(file) = rustix::fs::openat(dir, ".", flags, Mode::from_raw_mode(mode)) {
+        return Ok((File::from_std(file.into()), false));
+    }
+    // Not every file system can.
+    let file = dir.open_with(name, OpenOptions::new().write(true).create_new(true).mode(mode))?;
+    Ok((file, true))
+}
+
+/// Gives a file its first name. The path is our own descriptor's, the one way to name it without privileges.
+fn link(file: &File, dir: &Dir, name: &OsStr) -> io::Result<()> {
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(rustix::fs::CWD, own, dir, name, AtFlags::SYMLINK_FOLLOW)?)
+}
 
 fn fill(mut file: &File, content: &[u8], old: Option<&(Metadata, File)>, path: &str) -> Result<(), Fault> {
     let fault = |e: io::Error| Fault::io(path, &e);
@@ -151,6 +167,9 @@ pub fn append(roots: &Roots, path: &str, content: &str, until: Instant) -> Resul
     if let Some(there) = place.metadata().map_err(fault)?.filter(|there| !there.is_file()) {
         return Err(Fault::new(format!("{path}: not a regular file but {}", kind(there.file_type()))));
     }
+    if let Some(quota) = &place.root.quota {
+        quota.agree(&place.root.dir, 0, content.len() as u64, until)?;
+    }
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o666).custom_flags(CALM);
     let mut file = place.dir.open_with(&place.name, &options).map_err(fault)?;
@@ -163,9 +182,6 @@ pub fn append(roots: &Roots, path: &str, content: &str, until: Instant) -> Resul
             "{path}: has other names (hard links), maybe outside allowed directories, and would change there too; \
              write_file replaces it under this name only"
         )));
-    }
-    if let Some(quota) = &place.root.quota {
-        quota.agree(&place.root.dir, 0, content.len() as u64, until)?;
     }
     file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
     Ok(format!("Successfully appended to {path}"))
