@@ -59,7 +59,7 @@ const PART: usize = 16 << 20;
 const PARTS: usize = 3;
 
 /// A part has to be through by then.
-const PART_TIME: Duration = Duration::from_secs(120);
+const PART_TIME: Duration = Duration::from_mins(2);
 
 pub struct Net {
     store: Arc<dyn ObjectStore>,

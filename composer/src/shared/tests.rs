@@ -151,7 +151,9 @@ fn from_server(fault: Option<Fault>, more: &str) -> (Bench, Server, bool) {
     let digest = Digest::of(&bytes);
     let path = format!("team/{}", object(&digest));
     server.put(&path, bytes);
-    fault.into_iter().for_each(|fault| server.fault(&path, fault));
+    if let Some(fault) = fault {
+        server.fault(&path, fault);
+    }
     let limits = Limits { silence: Duration::from_secs(2), within: Duration::from_secs(1), least: 1000 };
     let address = Address::parse(&format!("{}/team", server.url.replace("://", &format!("://{more}")))).unwrap();
     let shared = Shared::with(&address, limits, &bench.progress).unwrap();
