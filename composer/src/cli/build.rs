@@ -199,7 +199,8 @@ impl Run<'_> {
         };
         let find = || plan.find(self.store, &self.project.progress, |packages| self.prepare(packages));
         let (bench, found) = if plan.shared.is_some() {
-            // Unpacking the tools leaves a fast line idle, and pulling layers leaves a processor idle.
+            // Unpacking the tools takes processors and pulling layers the line: the tools come first, so that both are busy.
+            self.fetch(&tools_of(self.lock, &["build"]))?;
             parallel::both(|| self.bench(&["build"]), find)?
         } else {
             (self.bench(&["build"])?, find()?)
