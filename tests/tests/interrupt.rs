@@ -183,21 +183,3 @@ fn cargo_ends_with_the_compilers_that_it_started() {
     let gone = || !fs::read_to_string(format!("/proc/{}/status", compiler.trim())).is_ok_and(|s| !s.contains("zombie"));
     wait_until(gone, || compiler.clone());
 }
-
-#[test]
-fn offline_holds_for_cargo_too() {
-    let (_folder, bench) = bench();
-    let profile = bench.profile("small", SMALL);
-    let path = profile.to_str().unwrap();
-    let script = "echo $* > $NOTE; echo 'you may wish to retry without `--offline`' >&2; exit 101";
-    let run = |args: &[&str]| {
-        let ran = Ran::new(&with_cargo(script, args, &bench).output().unwrap());
-        (ran, fs::read_to_string(bench.folder.join("note")).unwrap())
-    };
-    let (ran, args) = run(&["build", "--offline", "--profile", path]);
-    let _ = ran.exits(4).says("crates are missing").says("build once without --offline").says("--runtime");
-    assert!(args.contains(" --offline"), "{args}");
-    let (ran, args) = run(&["lock", "--profile", path]);
-    let _ = ran.exits(3);
-    assert!(!args.contains("--offline"), "{args}");
-}

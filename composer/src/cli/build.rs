@@ -202,7 +202,8 @@ impl Run<'_> {
         let find = || plan.find(self.store, &self.project.progress, |packages| self.prepare(packages));
         let groups: &[&str] = if self.args.other_clock { &["build", "verify"] } else { &["build"] };
         let (bench, found) = if plan.shared.is_some() {
-            // Unpacking the tools leaves a fast line idle, and pulling layers leaves a processor idle.
+            // Unpacking the tools takes processors and pulling layers the line: the tools come first, so that both are busy.
+            self.fetch(&tools_of(self.lock, groups))?;
             parallel::both(|| self.bench(groups), find)?
         } else {
             (self.bench(groups)?, find()?)

@@ -64,9 +64,8 @@ impl Sharing {
         let debs = lock.packages.iter().chain(tools_of(lock, &["build"])).map(|p| p.sha256);
         let objects: Vec<Digest> = layers.into_iter().chain(debs).collect();
         // Packages of a layer that was pulled never came here.
-        let put = parallel::map(&objects, AT_ONCE, |digest| match store.intact(digest)? {
-            true => shared.push(digest, &store.object(digest)),
-            false => Ok(false),
+        let put = parallel::map(&objects, AT_ONCE, |digest| {
+            if store.intact(digest)? { shared.push(digest, &store.object(digest)) } else { Ok(false) }
         })?;
         for record in [base.wrap(store)?, packages.wrap(store)?, boot.wrap(store)?] {
             shared.push_bytes(&record)?;

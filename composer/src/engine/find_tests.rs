@@ -152,7 +152,9 @@ impl Team {
         }
         let store = &machine.store;
         let (base, packages, boot) = (system.base.wrap(store), system.packages.wrap(store), system.boot.wrap(store));
-        [base, packages, boot].into_iter().for_each(|record| assert!(shared.push_bytes(&record.unwrap()).unwrap()));
+        for record in [base, packages, boot] {
+            assert!(shared.push_bytes(&record.unwrap()).unwrap());
+        }
         let private = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
         let (secret, public) = (folder.path().join("key"), folder.path().join("key.pub"));
         std::fs::write(&secret, private.to_openssh(ssh_key::LineEnding::LF).unwrap().as_bytes()).unwrap();

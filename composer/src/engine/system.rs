@@ -101,14 +101,13 @@ impl Plan<'_> {
         let inputs = self.packages_inputs(&base.key);
         let mut packages = search.look("packages", inputs, |record| self.has_locked_ids(record), &mut mine)?;
         let mut shelf = Shelf::new();
-        let on_packages = match packages.known().map(|record: &LayerRecord| record.feeds_initrd) {
-            Some(Some(feeds)) => feeds,
+        let on_packages = if let Some(feeds) = packages.known().and_then(|record: &LayerRecord| record.feeds_initrd) {
+            feeds
+        } else {
             // Only the packages themselves tell.
-            _ => {
-                let below = self.of(if base.known().is_none() { &BASE } else { &[] });
-                shelf = supply(&below.chain(self.of(&[PackageLayer::Packages])).collect::<Vec<_>>())?;
-                self.feeds_initrd(&shelf)
-            }
+            let below = self.of(if base.known().is_none() { &BASE } else { &[] });
+            shelf = supply(&below.chain(self.of(&[PackageLayer::Packages])).collect::<Vec<_>>())?;
+            self.feeds_initrd(&shelf)
         };
         let (below, key) = if on_packages { ("packages", packages.key) } else { ("base", base.key) };
         let mut boot = search.look("initrd", self.initrd_inputs(below, &key), |_: &BootRecord| true, &mut mine)?;

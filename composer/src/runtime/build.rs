@@ -27,9 +27,7 @@ const NEWS: Duration = Duration::from_secs(15);
 pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, offline: bool) -> Result<PathBuf> {
     let target = target_folder(root);
     let sysroot = &link::place(sysroot, &target)?;
-    let mut args = vec!["build", "--release", "--locked", "--target", TARGET, "--color", "never"];
-    args.extend(offline.then_some("--offline"));
-    args.extend(names.iter().flat_map(|name| ["-p", name]));
+    let args = arguments(names, offline);
     let command = duct::cmd(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), &args)
         .dir(root)
         .env("CARGO_TARGET_DIR", &target)
@@ -44,6 +42,13 @@ pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, o
     progress.say("runtime", &format!("building {}", names.join(", ")));
     follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
     Ok(target.join(TARGET).join("release"))
+}
+
+fn arguments<'n>(names: &[&'n str], offline: bool) -> Vec<&'n str> {
+    let mut args = vec!["build", "--release", "--locked", "--target", TARGET, "--color", "never"];
+    args.extend(offline.then_some("--offline"));
+    args.extend(names.iter().flat_map(|name| ["-p", name]));
+    args
 }
 
 /// A target folder of its own: other flags in the same one would rebuild everything each time.
@@ -173,6 +178,12 @@ mod tests {
         assert_eq!(error.to_string(), "cannot build the runtime services");
         assert!(error.causes()[0].ends_with("line 40\nerror: no"));
         assert_eq!(error.help_text(), Some("try `cargo build -p x` to see it all"));
+    }
+
+    #[test]
+    fn offline_holds_for_cargo_too() {
+        assert!(arguments(&["x"], true).contains(&"--offline"));
+        assert!(!arguments(&["x"], false).contains(&"--offline"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use ssh_key::PublicKey;
 
@@ -47,6 +47,8 @@ pub struct Shared {
     /// Why it is left alone for the rest of the run.
     closed: Mutex<Option<String>>,
     strikes: AtomicU32,
+    /// It was said that it refuses things.
+    refused: AtomicBool,
     /// Objects that came with other bytes.
     wrong: Mutex<BTreeSet<Digest>>,
 }
@@ -63,6 +65,7 @@ impl Shared {
             progress: progress.clone(),
             closed: Mutex::default(),
             strikes: AtomicU32::new(0),
+            refused: AtomicBool::new(false),
             wrong: Mutex::default(),
         })
     }
@@ -166,7 +169,12 @@ impl Shared {
             Err(Trouble::Local(error)) => return Err(error),
             Err(Trouble::Missing) => {}
             Err(Trouble::Failed(why)) => self.close(&why),
-            Err(Trouble::Denied) => self.strike("refuses what it is asked for"),
+            Err(Trouble::Denied) => {
+                if !self.refused.swap(true, Ordering::Relaxed) {
+                    self.say("refuses some of what it is asked for, or hides that it lacks it");
+                }
+                self.strike("refuses what it is asked for");
+            }
             Err(Trouble::Wrong) => {
                 self.say(&format!("has other bytes under {path}"));
                 let digest = path.rsplit('/').next().and_then(|name| name.parse().ok());

@@ -59,7 +59,7 @@ const PART: usize = 16 << 20;
 const PARTS: usize = 3;
 
 /// A part has to be through by then.
-const PART_TIME: Duration = Duration::from_secs(120);
+const PART_TIME: Duration = Duration::from_mins(2);
 
 pub struct Net {
     store: Arc<dyn ObjectStore>,
@@ -267,6 +267,9 @@ fn reason(error: &dyn std::error::Error) -> String {
         inner = next;
     }
     let text = inner.to_string();
+    if text.contains("scheme is not allowed") {
+        return "is reached by plain HTTP, which AWS_ALLOW_HTTP=true would allow".to_owned();
+    }
     let line: String = text.lines().next().unwrap_or_default().chars().take(160).collect();
     format!("fails: {line}")
 }

@@ -97,8 +97,8 @@ impl Own {
                 command.args(["check", "--all"]).current_dir(self.folder(&format!("many-{count}")));
                 self.measured(&command, None)
             }
-            Work::First => self.from_nothing(&self.all("first")),
-            Work::Family => self.from_nothing(&self.all("family")),
+            Work::First => self.without_layers(&self.all("first")),
+            Work::Family => self.without_layers(&self.all("family")),
         }
     }
 
@@ -143,7 +143,7 @@ impl Own {
         self.measured(&self.command(more), limit)
     }
 
-    fn from_nothing(&self, command: &Command) -> Result<Figure, String> {
+    fn without_layers(&self, command: &Command) -> Result<Figure, String> {
         self.no_layers();
         self.measured(command, None)
     }

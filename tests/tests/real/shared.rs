@@ -53,11 +53,14 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// One plain request; moto takes any signature, and none.
+    /// One plain request. moto looks at who signed it, and not whether the signature is right.
     fn request(&self, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n").unwrap();
+        let credential = "Credential=team/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        let headers =
+            format!("Host: 127.0.0.1\r\nAuthorization: AWS4-HMAC-SHA256 {credential}\r\nContent-Length: {length}");
+        write!(stream, "{method} {path} HTTP/1.0\r\n{headers}\r\n\r\n").unwrap();
         stream.write_all(body).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
