@@ -1,5 +1,7 @@
 //! The long form: bookworm, the live-build engine, and apt as the yardstick.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
 #[path = "long/apt.rs"]
 mod apt;
 #[path = "long/userland.rs"]
