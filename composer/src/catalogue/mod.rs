@@ -4,5 +4,5 @@ mod load;
 pub mod options;
 pub mod types;
 
-pub use load::load;
+pub use load::{load, no_schema};
 pub use types::{Catalogue, Service};

@@ -37,10 +37,11 @@ impl Peers<'_> {
         }
     }
 
-    /// Has a peer make what it keeps between runs, unless that was made for this very lock.
+    /// Has a peer make what it keeps between runs, unless that was made of these very packages of Debian's.
     pub fn warm(&self, peer: Peer) -> Result<(), String> {
         let marker = self.yard.root().join(format!("{peer:?}.warm"));
-        let lock = borg_compose::Digest::of_value(self.lock).to_string();
+        let debian = self.lock.packages.iter().filter(|p| p.archive != borg_compose::archive::pin::RUNTIME);
+        let lock = borg_compose::Digest::of_value(&debian.map(|p| p.sha256).collect::<Vec<_>>()).to_string();
         if fs::read_to_string(&marker).is_ok_and(|text| text == lock) {
             return Ok(());
         }

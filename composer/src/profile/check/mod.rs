@@ -32,7 +32,7 @@ use super::fault::{Fault, Shown};
 use super::schema;
 use super::types::Profile;
 use super::yaml::{self, Document};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, no_schema};
 use crate::error::{Error, Result};
 use node::{Faults, Node};
 
@@ -72,7 +72,7 @@ pub struct Rules {
 impl Rules {
     pub fn new(catalogue: Catalogue) -> Result<Self> {
         let schema = schema::schema(&catalogue);
-        let validator = jsonschema::validator_for(&schema).map_err(|e| bad_schema(&e))?;
+        let validator = jsonschema::validator_for(&schema).map_err(|e| bad_schema(&catalogue, &e))?;
         Ok(Rules { catalogue, schema, validator })
     }
 }
@@ -143,8 +143,29 @@ fn typed(value: &Value, faults: &mut Vec<Fault>) -> Option<Profile> {
 }
 
 /// An internal error: the schema that we made ourselves is none.
-fn bad_schema(e: &dyn std::error::Error) -> Error {
-    Error::internal("the profile's schema does not compile")
-        .because(e)
-        .help("look at the options in `units/*/service.yaml`")
+/// Names the option; each by itself is compiled only now, because that takes as long as the whole.
+fn bad_schema(catalogue: &Catalogue, e: &dyn std::error::Error) -> Error {
+    for service in catalogue.0.values() {
+        let wrong = service.options.iter().find(|(_, schema)| jsonschema::validator_for(schema).is_err());
+        if let Some((option, _)) = wrong {
+            return no_schema(&format!("units/{}/service.yaml", service.name), option).because(e);
+        }
+    }
+    Error::internal("the profile's schema does not compile").because(e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::Assets;
+    use crate::catalogue;
+
+    #[test]
+    fn an_option_that_is_no_schema_is_named() {
+        let text = "summary: a\noptions: { p: { type: integer }, q: { type: number, minimum: low } }";
+        let assets = Assets::from_iter([("units/x/service.yaml".to_owned(), text.as_bytes().to_vec())]);
+        let error = Rules::new(catalogue::load(&assets).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "units/x/service.yaml: option `q` is not a JSON Schema");
+        assert!(error.help_text().unwrap().contains("default: 80"));
+    }
 }
