@@ -51,7 +51,7 @@ fn sound_options(service: &Service, path: &str) -> Result<()> {
         }
         if !names_are_known(schema) {
             return Err(Error::input(format!("{path}: option `{option}` names something unknown"))
-                .help("write `names: file`, `names: folder` or `names: serial-port`"));
+                .help("write `names: file`, `names: folder`, `names: root` or `names: serial-port`"));
         }
     }
     let of_health = service.health.iter().filter_map(|rule| match rule {

@@ -16,6 +16,8 @@ pub enum Names {
     File,
     /// A folder for data; none of the system's own.
     Folder,
+    /// A folder that tools work in: for data, and nothing that a service executes or is configured by.
+    Root,
     /// A serial port; none that is a console of the kernel.
     SerialPort,
 }

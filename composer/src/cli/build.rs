@@ -12,7 +12,7 @@ use crate::cli::render::with_runtime;
 use crate::cli::sharing::Sharing;
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
-use crate::cli::{answer, boot, live_build, many, space};
+use crate::cli::{answer, boot, live_build, many, space, verify};
 use crate::engine::live_build::LiveBuilt;
 use crate::engine::ready::{self, Shelf};
 use crate::engine::system::{Plan, System};
@@ -200,7 +200,7 @@ impl Run<'_> {
             commands: &render::locale_command(spec).into_iter().collect::<Vec<_>>(),
         };
         let find = || plan.find(self.store, &self.project.progress, |packages| self.prepare(packages));
-        let groups: &[&str] = if self.args.other_clock { &["build", "verify"] } else { &["build"] };
+        let groups: &[&str] = if self.args.other_clock { &verify::GROUPS } else { &verify::GROUPS[..1] };
         let (bench, found) = if plan.shared.is_some() {
             // Unpacking the tools takes processors and pulling layers the line: the tools come first, so that both are busy.
             self.fetch(&tools_of(self.lock, groups))?;

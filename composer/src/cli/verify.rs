@@ -28,7 +28,7 @@ use crate::workshop;
 use crate::{Error, Kind};
 
 /// The tools that the second build needs, and those for another clock.
-const GROUPS: [&str; 2] = ["build", "verify"];
+pub const GROUPS: [&str; 2] = ["build", "verify"];
 
 /// The groups that are in the lock and can be had.
 fn groups(locked: &Lock, offline: bool, store: &Store) -> &'static [&'static str] {

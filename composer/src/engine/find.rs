@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
 use crate::engine::job::{BootRecord, LAYERS, LayerRecord, PULLED};
 use crate::engine::keys::Inputs;
 use crate::engine::parcel::Parcel;
@@ -13,7 +14,6 @@ use crate::lock::types::{Made, Output};
 use crate::progress::Progress;
 use crate::shared::keys;
 use crate::store::{Guard, Store};
-use crate::{Digest, parallel};
 
 /// How many objects come at a time: one connection does not fill a fast line.
 const AT_ONCE: usize = 6;
@@ -172,11 +172,9 @@ impl Search<'_> {
         }
         // The largest first, so that no short one is left to wait for at the end.
         objects.sort_by_key(|object| std::cmp::Reverse(object.size));
-        let task = self.progress.bytes("pull", objects.iter().map(|o| o.size).sum());
-        let pulled = parallel::map(&objects, AT_ONCE, |o| shared.pull(&o.sha256, o.size, self.store, &task));
-        task.finish();
+        let pulled = shared.pull_all(&objects, AT_ONCE, self.store)?;
         let lacking: BTreeSet<Digest> =
-            objects.iter().zip(pulled?).filter(|(_, came)| !came).map(|(object, _)| object.sha256).collect();
+            objects.iter().zip(pulled).filter(|(_, came)| !came).map(|(object, _)| object.sha256).collect();
         self.settle(base, &lacking, shared.place())?;
         self.settle(packages, &lacking, shared.place())?;
         self.settle(boot, &lacking, shared.place())

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::types::Lock;
 use crate::Digest;
-use crate::archive::TOOLS;
+use crate::archive::tools::{TOOLS, sysroot};
 use crate::spec::ImageSpec;
 
 /// The digests of the spec's parts, by their names.
@@ -17,6 +17,7 @@ pub fn parts(spec: &ImageSpec) -> BTreeMap<String, Digest> {
     }
     // A composer that needs other tools needs another lock.
     parts.insert("tools".to_owned(), Digest::of_value(&TOOLS));
+    parts.insert("sysroot".to_owned(), Digest::of_value(&sysroot(spec.suite)));
     parts
 }
 

@@ -24,9 +24,10 @@ use ssh_key::PublicKey;
 
 use crate::digest::Hasher;
 use crate::error::{IoContext, Result};
+use crate::lock::types::Output;
 use crate::progress::{Progress, Task};
 use crate::store::Store;
-use crate::{Digest, Error};
+use crate::{Digest, Error, parallel};
 use net::Limits;
 
 pub use keys::{SignKey, Trust};
@@ -83,6 +84,14 @@ impl Shared {
     /// Sees to it that there is a place to push to; what is behind a network is somebody else's to make.
     pub fn make(&self) -> Result<()> {
         self.wire.make()
+    }
+
+    /// Brings objects of these sizes into the local store, `at_once` at a time; says of each whether it came.
+    pub fn pull_all(&self, objects: &[Output], at_once: usize, store: &Store) -> Result<Vec<bool>> {
+        let task = self.progress.bytes("pull", objects.iter().map(|object| object.size).sum());
+        let came = parallel::map(objects, at_once, |object| self.pull(&object.sha256, object.size, store, &task));
+        task.finish();
+        came
     }
 
     /// Brings an object of `size` bytes into the local store; false if there is none to be had. Fails for local faults only.

@@ -1,6 +1,7 @@
 //! The device's configuration: one type that the composer writes and the services read.
 #![forbid(unsafe_code)]
 
+pub mod folders;
 mod load;
 
 pub use load::{LoadError, load, parse};

@@ -6,33 +6,13 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use borg_config::folders::{self, Meets};
 use cap_std::fs::{Dir, MetadataExt as _};
-
-/// The system's own, the device's configuration, the plugins, and what names no files but the kernel's state.
-const OWN: [&str; 17] = [
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/opt/borgos",
-    "/proc",
-    "/root/.ssh",
-    "/run",
-    "/sbin",
-    "/sys",
-    "/usr",
-    "/var/lib/borg",
-    "/var/lib/systemd",
-    "/var/spool/cron",
-];
 
 /// `real` is where the folder lies, `dir` the folder itself.
 pub fn check(real: &Path, dir: &Dir, writable: bool) -> Result<(), String> {
     by_path(real)?;
-    if let Some(own) = OWN.iter().find(|own| is_same_as_one_above(dir, Path::new(own))) {
+    if let Some(own) = folders::own().find(|own| is_same_as_one_above(dir, Path::new(own))) {
         return Err(format!("is, under another name, {own} or holds it; {WAY_OUT}"));
     }
     let program = std::env::current_exe().unwrap_or_default();
@@ -45,15 +25,12 @@ pub fn check(real: &Path, dir: &Dir, writable: bool) -> Result<(), String> {
 const WAY_OUT: &str = "give a folder for data, such as /srv/borg";
 
 fn by_path(real: &Path) -> Result<(), String> {
-    for own in OWN {
-        if Path::new(own).starts_with(real) {
-            return Err(format!("holds {own}, which services execute or are configured by; {WAY_OUT}"));
-        }
-        if real.starts_with(own) {
-            return Err(format!("lies in {own}, which services execute or are configured by; {WAY_OUT}"));
-        }
-    }
-    Ok(())
+    let (how, own) = match folders::meets(real) {
+        None => return Ok(()),
+        Some(Meets::In(own)) => ("lies in", own),
+        Some(Meets::Holds(own)) => ("holds", own),
+    };
+    Err(format!("{how} {own}, which services execute or are configured by; {WAY_OUT}"))
 }
 
 /// A bind mount gives a folder a second path, but no second identity.

@@ -48,10 +48,7 @@ impl Roots {
     pub fn place(&self, path: &str, follow: bool) -> Result<Place<'_>, Fault> {
         let located = self.locate(path)?;
         let root = located.root;
-        if !root.writable {
-            let root = path_text(&root.real);
-            return Err(Fault::new(format!("Access denied - {root} is read-only: {path}")));
-        }
+        root.permit(path)?;
         let mut below = located.below;
         for _ in 0..LINKS {
             let place = at(root, below, path)?;

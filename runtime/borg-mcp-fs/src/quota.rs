@@ -23,6 +23,10 @@ impl Quota {
         Quota { max, used: Mutex::new(None) }
     }
 
+    pub fn most(&self) -> u64 {
+        self.max
+    }
+
     /// Agrees to a file that grows from `old` to `new` bytes, or says why not. Shrinking is always agreed to.
     pub fn agree(&self, root: &Dir, old: u64, new: u64, until: Instant) -> Result<(), Fault> {
         let mut used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

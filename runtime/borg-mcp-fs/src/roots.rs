@@ -62,7 +62,14 @@ impl Located<'_> {
 
 impl Roots {
     pub fn open(wanted: &[Wanted], home: Option<PathBuf>) -> io::Result<Self> {
-        let all = wanted.iter().map(Root::open).collect::<io::Result<_>>()?;
+        let all: Vec<Root> = wanted.iter().map(Root::open).collect::<io::Result<_>>()?;
+        let outer = |inner: &Root| all.iter().find(|outer| inner.lies_in(outer) && inner.rights() != outer.rights());
+        if let Some((inner, outer)) = all.iter().find_map(|inner| Some((inner, outer(inner)?))) {
+            let (inner, outer) = (inner.path.display(), outer.path.display());
+            let text =
+                format!("--root {inner}: lies in {outer}, by whose rights a link could reach it; serve them apart");
+            return Err(io::Error::other(text));
+        }
         Ok(Roots { all, home })
     }
 
@@ -97,7 +104,7 @@ impl Roots {
         let (file, located) = self.open_read(path)?;
         let metadata = file.metadata().map_err(|e| Fault::io(path, &e))?;
         if !metadata.is_file() {
-            return Err(Fault::new(format!("{path}: not a regular file but {}", kind(metadata.file_type()))));
+            return Err(no_file(path, metadata.file_type()));
         }
         Ok((file, metadata, located))
     }
@@ -140,7 +147,20 @@ impl Roots {
     }
 }
 
+/// That what `path` names is something else than a file.
+pub fn no_file(path: &str, found: FileType) -> Fault {
+    Fault::new(format!("{path}: not a regular file but {}", kind(found)))
+}
+
 impl Root {
+    /// That files may be changed here; `path` is how the client names one.
+    pub fn permit(&self, path: &str) -> Result<(), Fault> {
+        if self.writable {
+            return Ok(());
+        }
+        Err(Fault::new(format!("Access denied - {} is read-only: {path}", path_text(&self.real))))
+    }
+
     fn open(wanted: &Wanted) -> io::Result<Self> {
         let named = wanted.path.display();
         let fault = |e: io::Error| io::Error::new(e.kind(), format!("cannot open the root {named}: {e}"));
@@ -150,6 +170,15 @@ impl Root {
         let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(fault)?;
         guard::check(&real, &dir, wanted.writable).map_err(|e| io::Error::other(format!("--root {named}: {e}")))?;
         Ok(Root { path, real, dir, writable: wanted.writable, quota: wanted.max.map(Quota::new) })
+    }
+
+    fn lies_in(&self, outer: &Root) -> bool {
+        self.real.starts_with(&outer.real)
+    }
+
+    /// What tells two roots apart that hold the same file.
+    fn rights(&self) -> (bool, Option<u64>) {
+        (self.writable, self.quota.as_ref().map(Quota::most))
     }
 
     /// How long the name is by which `whole` lies in this root, and the rest.

@@ -44,6 +44,21 @@ fn roots_that_cannot_be_are_refused() {
     }
 }
 
+/// The outer root reaches the inner one's files through a link, and would do so by its own rights.
+#[test]
+fn a_root_in_another_has_the_same_rights() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("kept");
+    std::fs::create_dir(&inner).unwrap();
+    let mut read_only = wanted(&inner);
+    read_only.writable = false;
+    for both in [[wanted(folder.path()), read_only.clone()], [read_only, wanted(folder.path())]] {
+        let refused = Roots::open(&both, None).unwrap_err().to_string();
+        assert!(refused.contains("kept: lies in ") && refused.contains("serve them apart"), "{refused}");
+    }
+    assert!(Roots::open(&[wanted(folder.path()), wanted(&inner)], None).is_ok());
+}
+
 #[test]
 fn links_that_leave_the_root_are_refused_and_those_within_are_followed() {
     let outside = tempfile::NamedTempFile::new().unwrap();

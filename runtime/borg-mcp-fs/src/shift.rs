@@ -23,9 +23,7 @@ pub fn make_folder(roots: &Roots, path: &str) -> Result<String, Fault> {
     if root.dir.metadata(&located.below).is_ok_and(|there| there.is_dir()) {
         return Ok(done);
     }
-    if !root.writable {
-        return Err(Fault::new(format!("Access denied - {} is read-only: {path}", path_text(&root.real))));
-    }
+    root.permit(path)?;
     root.dir.create_dir_all(&located.below).map_err(|e| match e.kind() {
         io::ErrorKind::AlreadyExists => Fault::new(format!("{path}: is there, and is not a directory")),
         _ => Fault::io(path, &e),

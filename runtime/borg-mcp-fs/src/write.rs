@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use crate::answer::FILE_LIMIT;
 use crate::fault::Fault;
 use crate::place::Place;
-use crate::roots::{Roots, kind};
+use crate::roots::{Roots, no_file};
 
 pub fn file(roots: &Roots, path: &str, content: &str, until: Instant) -> Result<String, Fault> {
     let place = roots.place(path, true)?;
@@ -25,7 +25,7 @@ pub fn existing(place: &Place<'_>, path: &str) -> Result<Option<File>, Fault> {
     let fault = |e: io::Error| Fault::io(path, &e);
     let Some(metadata) = place.metadata().map_err(fault)? else { return Ok(None) };
     if !metadata.is_file() {
-        return Err(Fault::new(format!("{path}: not a regular file but {}", kind(metadata.file_type()))));
+        return Err(no_file(path, metadata.file_type()));
     }
     let file = place
         .dir
@@ -165,7 +165,7 @@ pub fn append(roots: &Roots, path: &str, content: &str, until: Instant) -> Resul
     let fault = |e: io::Error| Fault::io(path, &e);
     let place = roots.place(path, true)?;
     if let Some(there) = place.metadata().map_err(fault)?.filter(|there| !there.is_file()) {
-        return Err(Fault::new(format!("{path}: not a regular file but {}", kind(there.file_type()))));
+        return Err(no_file(path, there.file_type()));
     }
     if let Some(quota) = &place.root.quota {
         quota.agree(&place.root.dir, 0, content.len() as u64, until)?;

@@ -8,7 +8,7 @@ use super::net::{Wanted, shown};
 use super::pin::{RUNTIME, tools_spec};
 use super::snapshot;
 use super::sources::Sources;
-use crate::lock::types::LockedPackage;
+use crate::lock::types::{LockedPackage, Output};
 use crate::progress::{Progress, Task};
 use crate::spec::types::ArchiveSpec;
 use crate::store::Store;
@@ -62,11 +62,8 @@ pub fn supply(packages: &[&LockedPackage], sources: &Sources, store: &Store, pro
 /// What the shared store has of them; the rest is for the mirrors.
 fn from_shared(packages: &[&LockedPackage], sources: &Sources, store: &Store, progress: &Progress) -> Result<()> {
     let Some(shared) = &sources.shared else { return Ok(()) };
-    let wanted = missing(packages, store);
-    let task = progress.bytes("pull", wanted.iter().map(|p| p.size).sum());
-    let came = parallel::map(&wanted, THREADS, |package| shared.pull(&package.sha256, package.size, store, &task));
-    task.finish();
-    let came = came?.into_iter().filter(|came| *came).count();
+    let wanted = missing(packages, store).into_iter().map(|p| Output { sha256: p.sha256, size: p.size });
+    let came = shared.pull_all(&wanted.collect::<Vec<_>>(), THREADS, store)?.into_iter().filter(|came| *came).count();
     if came > 0 {
         progress.say("shared", &format!("{came} packages pulled from {}", shared.place()));
     }

@@ -36,9 +36,9 @@ pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
     let layers = [packages_folder.clone(), base_folder.clone()];
     let context = Context { job, store };
     std::thread::scope(|scope| {
-        let pack = |folder: &Path, made: Option<(Digest, Facts)>| {
+        let pack = |folder: &Path, made: Option<Unpacked>| {
             let folder = folder.to_owned();
-            made.map(|(key, facts)| scope.spawn(move || context.squash(&folder, key, facts)))
+            made.map(|made| scope.spawn(move || context.squash(&folder, made)))
         };
         let base = pack(&base_folder, context.base(&base_folder)?);
 
@@ -63,6 +63,14 @@ fn joined<T>(handle: Option<ScopedJoinHandle<'_, Result<T>>>, what: &str) -> Res
     handle.map(|h| h.join().unwrap_or_else(|_| Err(Error::internal(format!("{what} failed"))))).transpose()
 }
 
+/// A layer that is made and has to be packed.
+struct Unpacked {
+    key: Digest,
+    facts: Facts,
+    /// Known of the packages layer only.
+    feeds_initrd: Option<bool>,
+}
+
 #[derive(Clone, Copy)]
 struct Context<'a> {
     job: &'a SystemJob,
@@ -70,12 +78,14 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Leaves the base system in `folder`; answers with its key and facts if it has to be packed.
-    fn base(&self, folder: &Path) -> Result<Option<(Digest, Facts)>> {
+    /// Leaves the base system in `folder`; answers with what it is if it has to be packed.
+    fn base(&self, folder: &Path) -> Result<Option<Unpacked>> {
         match &self.job.base {
             Step::Reuse(digest) if self.needs_base() => self.unsquash(digest, folder).map(|()| None),
             Step::Reuse(_) => Ok(None),
-            Step::Make(key, input) => Ok(Some((*key, self.make_base(input, folder)?))),
+            Step::Make(key, input) => {
+                Ok(Some(Unpacked { key: *key, facts: self.make_base(input, folder)?, feeds_initrd: None }))
+            }
         }
     }
 
@@ -114,12 +124,15 @@ impl Context<'_> {
         make(Some(&ids))
     }
 
-    /// Leaves what the packages layer adds in `upper`; answers with its key and facts if it has to be packed.
-    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<(Digest, Facts)>> {
+    /// Leaves what the packages layer adds in `upper`; answers with what it is if it has to be packed.
+    fn packages(&self, base: &Path, upper: &Path) -> Result<Option<Unpacked>> {
         match &self.job.packages {
             Step::Reuse(digest) if self.initrd(true).is_some() => self.unsquash(digest, upper).map(|()| None),
             Step::Reuse(_) => Ok(None),
-            Step::Make(key, input) => Ok(Some((*key, self.make_packages(input, base, upper)?))),
+            Step::Make(key, input) => {
+                let facts = self.make_packages(input, base, upper)?;
+                Ok(Some(Unpacked { key: *key, facts, feeds_initrd: Some(input.feeds_initrd) }))
+            }
         }
     }
 
@@ -167,13 +180,10 @@ impl Context<'_> {
     }
 
     /// Packs a layer and keeps it, whatever becomes of the rest of the build.
-    fn squash(&self, folder: &Path, key: Digest, facts: Facts) -> Result<LayerRecord> {
+    fn squash(&self, folder: &Path, made: Unpacked) -> Result<LayerRecord> {
         let (digest, size) =
             squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
-        let feeds_initrd = match &self.job.packages {
-            Step::Make(packages, input) if *packages == key => Some(input.feeds_initrd),
-            _ => None,
-        };
+        let Unpacked { key, facts, feeds_initrd } = made;
         let record = LayerRecord { digest, size, facts, feeds_initrd };
         self.store.put_record(LAYERS, &key.to_string(), &record)?;
         Ok(record)

@@ -1,6 +1,9 @@
 //! What the options of services name in the image: files, folders, serial ports.
 
 use std::ops::Range;
+use std::path::Path;
+
+use borg_config::folders::{self, Meets};
 
 use super::files;
 use super::node::{Faults, Node, brief};
@@ -8,27 +11,14 @@ use super::services::Used;
 use crate::catalogue::options::{self, Named, Names};
 use crate::profile::fault::Fault;
 
-/// The system's own folders, with all that is in them.
-const SYSTEM: [&str; 22] = [
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/lib32",
-    "/lib64",
+/// The system's own folders beside those of services, with all that is in them.
+const SYSTEM: [&str; 9] = [
     "/libx32",
-    "/proc",
     "/root",
-    "/run",
-    "/sbin",
-    "/sys",
     "/tmp",
-    "/usr",
     "/var/lib/apt",
     "/var/lib/dpkg",
     "/var/lib/private",
-    "/var/lib/systemd",
     "/var/lock",
     "/var/run",
     "/var/tmp",
@@ -36,7 +26,7 @@ const SYSTEM: [&str; 22] = [
 /// What is in these is data all the same.
 const DATA: [&str; 2] = ["/usr/share", "/usr/local/share"];
 /// Folders of which a part may be data, but not the whole.
-const MIXED: [&str; 4] = ["/home", "/var", "/var/cache", "/var/lib"];
+const MIXED: [&str; 2] = ["/home", "/var/cache"];
 
 /// The console of every entry of the boot menu.
 const CONSOLE: &str = "ttyS0";
@@ -50,7 +40,7 @@ pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>)
             let place = faults.spans.value(&pointer.unwrap_or_default());
             let fault = match named.names {
                 Names::File => file(&named, used, &files, place),
-                Names::Folder => {
+                Names::Folder | Names::Root => {
                     folder(&named, used, place.clone()).or_else(|| below_a_file(&named, &files, place, faults))
                 }
                 Names::SerialPort => serial_port(&named, used, profile, place),
@@ -77,20 +67,26 @@ fn file(named: &Named<'_>, used: &Used<'_>, files: &[(Node<'_>, &str)], place: R
 
 fn folder(named: &Named<'_>, used: &Used<'_>, place: Range<usize>) -> Option<Fault> {
     let path = named.text;
-    let whole = |list: &[&str]| list.contains(&path);
-    let system = SYSTEM.iter().find(|folder| path == **folder || is_below(path, folder));
-    let (why, help) = if let Some((why, help)) = files::form_fault(path) {
-        (why.to_owned(), help)
-    } else if let Some(folder) = system.filter(|_| !DATA.iter().any(|data| is_below(path, data))) {
-        (format!("`{folder}` belongs to the system"), String::new())
-    } else if whole(&MIXED) {
-        ("not all that is in it is for everybody".to_owned(), String::new())
-    } else {
-        return None;
+    let (why, help) = match files::form_fault(path) {
+        Some((why, help)) => (why.to_owned(), help),
+        None => (not_for_data(path, named.names)?, String::new()),
     };
     let help = if help.is_empty() { data_folder(used, &named.pointer) } else { help };
     let fault = Fault::new(format!("`{}` cannot be a folder for data: {why}", brief(path)));
     Some(fault.at(place, format!("`{}` would hand out what is in it", used.service.name)).help(help))
+}
+
+/// Why a folder is not one for data, if it is not.
+fn not_for_data(path: &str, names: Names) -> Option<String> {
+    let data = names == Names::Folder && DATA.iter().any(|data| is_below(path, data));
+    let system = SYSTEM.into_iter().find(|folder| path == *folder || is_below(path, folder));
+    match folders::meets(Path::new(path)) {
+        _ if data => None,
+        Some(Meets::In(own)) => Some(format!("`{own}` belongs to the system")),
+        _ if system.is_some() => system.map(|own| format!("`{own}` belongs to the system")),
+        Some(Meets::Holds(own)) => Some(format!("`{own}` in it belongs to the system")),
+        None => MIXED.contains(&path).then(|| "not all that is in it is for everybody".to_owned()),
+    }
 }
 
 /// The way out: the option's default, which is such a folder.
@@ -143,9 +139,13 @@ mod tests {
     use crate::catalogue::Service;
 
     fn refused(path: &str) -> bool {
+        refused_as(Names::Folder, path)
+    }
+
+    fn refused_as(names: Names, path: &str) -> bool {
         let service: Service = serde_json::from_value(serde_json::json!({ "summary": "x" })).unwrap();
         let used = Used { service: &service, given: None, pointer: None };
-        let named = Named { names: Names::Folder, text: path, pointer: "/root".to_owned() };
+        let named = Named { names, text: path, pointer: "/root".to_owned() };
         folder(&named, &used, 0..0).is_some()
     }
 
@@ -170,11 +170,21 @@ mod tests {
             "/usr/bin",
             "/usr/local",
             "/root/www",
+            "/opt",
+            "/opt/borgos/plugins",
             "/home",
             "/var/lib",
             "/var/lib/dpkg/info",
         ] {
             assert!(refused(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn tools_work_in_no_folder_that_services_execute() {
+        for bad in ["/usr/share/doc", "/opt/borgos/x", "/var/lib/borg", "/etc/borg", "/root/x"] {
+            assert!(refused_as(Names::Root, bad), "{bad}");
+        }
+        assert!(!refused_as(Names::Root, "/srv/borg"));
     }
 }
