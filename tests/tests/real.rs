@@ -14,6 +14,8 @@ mod mirror;
 mod rootless;
 #[path = "real/shared.rs"]
 mod shared;
+#[path = "real/space.rs"]
+mod space;
 #[path = "real/sturdy.rs"]
 mod sturdy;
 #[path = "real/vendor.rs"]

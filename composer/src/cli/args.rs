@@ -198,6 +198,9 @@ pub struct Build {
     /// Have tools see another time of day, as `verify` does.
     #[arg(long, hide = true)]
     pub other_clock: bool,
+    /// Read the kernel's modules as they came, as `verify` does.
+    #[arg(long, hide = true)]
+    pub plain_modules: bool,
     #[command(flatten)]
     pub sharing: Sharing,
 }

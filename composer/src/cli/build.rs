@@ -22,6 +22,7 @@ use crate::image::{Manifest, Medium, manifest};
 use crate::lock::Lock;
 use crate::lock::types::{LockedPackage, Outputs};
 use crate::profile::types::Compression;
+use crate::spec::ImageSpec;
 use crate::store::sweep::Used;
 use crate::store::{Store, write_atomically};
 use crate::tree::Tree;
@@ -110,21 +111,39 @@ struct Run<'a> {
     sharing: &'a Sharing,
 }
 
+/// The rendered tree, by what becomes of it.
+struct Parts {
+    units: Tree,
+    files: Tree,
+    commands: Vec<Vec<String>>,
+}
+
+impl Parts {
+    fn of(tree: &Tree, spec: &ImageSpec) -> Self {
+        Parts {
+            units: render::packages_part(tree, spec),
+            files: render::files_part(tree, spec),
+            commands: render::locale_command(spec).into_iter().collect(),
+        }
+    }
+}
+
 impl Run<'_> {
     fn make(&self, tag: &str, log: &Log) -> Result<PathBuf> {
         let spec = self.project.spec();
         let tree = render::config_tree(spec, Some(self.lock), &self.project.assets)?;
-        let files = render::files_part(&tree, spec).bytes();
-        self.foresee_space(files)?;
+        let parts = Parts::of(&tree, spec);
+        let plan = self.plan(&parts);
+        self.foresee_space(&plan)?;
         if self.args.engine == Engine::LiveBuild {
             self.fetch(&self.lock.packages.iter().collect::<Vec<_>>())?;
             return self.with_live_build(tree, tag, log);
         }
-        let (bench, system) = self.system(&tree, log)?;
-        let medium = self.medium(&tree, &system, &bench, tag, log)?;
+        let (bench, system) = self.system(&plan, log)?;
+        let medium = self.medium(&parts.files, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
         self.note_used(&outputs)?;
-        let sizes = space::Sizes { debs: self.lock.deb_bytes(), files, iso: outputs.iso.size };
+        let sizes = space::sizes(&plan, &system, medium.files.size, medium.size, self.store)?;
         space::remember(&spec.profile, sizes, self.store)?;
         let iso = self.publish(tag, &system, &outputs)?;
         self.compare(&outputs)?;
@@ -145,15 +164,14 @@ impl Run<'_> {
         self.store.note_used(&self.project.spec().profile, &used)
     }
 
-    fn foresee_space(&self, files: u64) -> Result<()> {
+    fn foresee_space(&self, plan: &Plan<'_>) -> Result<()> {
         let aims = space::Aims {
-            profile: &self.project.spec().profile,
-            files,
+            plan,
             out: &self.args.out,
             on_disk: self.args.scratch == Scratch::Disk,
-            fast: self.args.fast,
+            everything: self.args.engine == Engine::LiveBuild,
         };
-        space::foresee(self.lock, aims, self.store, &self.project.progress)
+        space::foresee(aims, self.store, &self.project.progress)
     }
 
     fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {
@@ -186,19 +204,22 @@ impl Run<'_> {
         ready::prepare(packages, self.store, &self.project.progress, |package| self.fetch(&[package]))
     }
 
-    /// The tools, and the system layers. Packages are fetched for layers that have to be made, and for no others.
-    fn system(&self, tree: &Tree, log: &Log) -> Result<(Workbench<'_>, System)> {
-        let spec = self.project.spec();
-        let plan = Plan {
-            profile: &spec.profile,
+    /// What decides the system layers.
+    fn plan<'p>(&'p self, parts: &'p Parts) -> Plan<'p> {
+        Plan {
+            profile: &self.project.spec().profile,
             lock: self.lock,
             shared: self.sources.shared.as_ref(),
             trust: &self.sharing.trust,
             compression: self.compression(),
-            units: &render::packages_part(tree, spec),
-            files: &render::files_part(tree, spec),
-            commands: &render::locale_command(spec).into_iter().collect::<Vec<_>>(),
-        };
+            units: &parts.units,
+            files: &parts.files,
+            commands: &parts.commands,
+        }
+    }
+
+    /// The tools, and the system layers. Packages are fetched for layers that have to be made, and for no others.
+    fn system(&self, plan: &Plan<'_>, log: &Log) -> Result<(Workbench<'_>, System)> {
         let find = || plan.find(self.store, &self.project.progress, |packages| self.prepare(packages));
         let groups: &[&str] = if self.args.other_clock { &verify::GROUPS } else { &verify::GROUPS[..1] };
         let (bench, found) = if plan.shared.is_some() {
@@ -212,21 +233,21 @@ impl Run<'_> {
             if !ready::verify(job.debs().map(|d| &d.sha256), shelf, self.store)? {
                 self.prepare(&self.lock.packages.iter().filter(|p| shelf.contains_key(&p.sha256)).collect::<Vec<_>>())?;
             }
-            bench.run(&Job::System(job.clone()), engine::scratch_bytes(self.lock), Vec::new())
+            let mut job = job.clone();
+            if self.args.plain_modules {
+                // Those that are read fast are to make no difference: this build would show one.
+                job.modules.clear();
+            }
+            bench.run(&Job::System(job), engine::scratch_bytes(self.lock), Vec::new())
         })?;
         Ok((bench, system))
     }
 
-    fn medium(&self, tree: &Tree, system: &System, bench: &Workbench<'_>, tag: &str, log: &Log) -> Result<Medium> {
+    fn medium(&self, files: &Tree, system: &System, bench: &Workbench<'_>, tag: &str, log: &Log) -> Result<Medium> {
         let spec = self.project.spec();
         std::fs::create_dir_all(&self.args.out).at("create", &self.args.out)?;
         let out = self.args.out.canonicalize().at("open", &self.args.out)?;
-        let files = engine::files::compose(
-            &render::files_part(tree, spec),
-            &system.packages.facts,
-            &spec.users,
-            self.lock.epoch,
-        )?;
+        let files = engine::files::compose(files, &system.packages.facts, &spec.users, self.lock.epoch)?;
         let assembly = Assembly {
             spec,
             system,

@@ -43,7 +43,7 @@ fn prior(project: &Project, sources: &Sources, store: &Store) -> Result<Option<L
 /// How strictly a verb takes the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
-    /// Make a missing lock, mend a stale one.
+    /// Make a missing lock, mend a stale one. Archives are read only if other packages may be asked for.
     Mend,
     /// Refuse both.
     Locked,
@@ -74,12 +74,26 @@ pub fn obtain(
             (_, reasons) => Err(refused(project, &reasons.unwrap_or_default())),
         };
     }
-    let reasons = match (&prior, stale) {
-        (Some(lock), None) if same_runtime(lock, &ground.runtime_debs(Some(lock), &lock.sysroot)?) => {
-            return Ok(lock.clone());
+    if let Some(lock) = &prior {
+        let kept = match &stale {
+            None => Some(lock.clone()),
+            Some(parts) => lock::renewed(lock, project.spec(), parts, epoch()?),
+        };
+        // A stale lock may name packages to link against that are gone: then another is made, from others.
+        let has_runtime = |lock: &Lock| match ground.runtime_debs(Some(lock), &lock.sysroot) {
+            Err(_) if stale.is_some() && !offline => Ok(false),
+            debs => debs.map(|debs| same_runtime(lock, &debs)),
+        };
+        if let Some(kept) = kept
+            && has_runtime(lock)?
+        {
+            if stale.is_some() {
+                save(project, Some(lock), &kept)?;
+            }
+            return Ok(kept);
         }
-        (_, stale) => stale.unwrap_or_else(|| vec!["the runtime's packages changed".into()]),
-    };
+    }
+    let reasons = stale.unwrap_or_else(|| vec!["the runtime's packages changed".into()]);
     if offline {
         return Err(refused(project, &reasons));
     }
@@ -133,7 +147,9 @@ impl Ground<'_> {
                 runtime::debs(&names, &source, &sysroot, store, &project.progress, self.offline)?
             }
             Err(nowhere) => {
-                let locked: Vec<_> = prior.map(of_runtime).unwrap_or_default();
+                // Those of services that were left out since stay behind.
+                let mut locked: Vec<_> = prior.map(of_runtime).unwrap_or_default();
+                locked.retain(|package| names.contains(&package.name.as_str()));
                 let complete = names.iter().all(|name| locked.iter().any(|p| p.name == *name));
                 if !complete {
                     return Err(nowhere);

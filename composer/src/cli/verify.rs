@@ -110,7 +110,7 @@ impl Again {
     fn build(&self, overrides: &OverrideArgs, global: &Global, project: &Project) -> Result<u8> {
         project.progress.say(
             "verify",
-            "building again: empty layer store, one processor, other clock, time zone, locale and umask",
+            "building again: empty layer store, one processor, plain kernel modules, other clock, time zone, locale and umask",
         );
         if !self.other_clock {
             let how = "`lock` names it, and a run without --offline fetches it";
@@ -127,6 +127,7 @@ impl Again {
             "json",
             "--tag",
             "verify",
+            "--plain-modules",
         ]);
         command.args(self.other_clock.then_some("--other-clock"));
         command.arg("--profile").arg(&self.profile).arg("--out").arg(self.out()).arg("--store").arg(self.store.root());

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::spec::types::ArchiveSpec;
 use crate::store::Store;
 use crate::workshop::namespaces::Scratch;
-use crate::workshop::{Setup, Tools, Worker, host, rootless, worker};
+use crate::workshop::{Setup, Tools, Worker, memory, rootless, worker};
 
 /// Memory that is left to everything else when the scratch space is a tmpfs.
 const SPARE_MEMORY: u64 = 1_500_000_000;
@@ -97,7 +97,7 @@ impl<'a> Workbench<'a> {
 
 /// Why this much scratch space does not go into memory now, if it does not.
 pub fn hindrance(bytes: u64) -> Option<&'static str> {
-    if host::available_memory() <= bytes + SPARE_MEMORY {
+    if memory::available() <= bytes + SPARE_MEMORY {
         return Some("not enough memory for the work space");
     }
     (!rootless::memory_will_do()).then_some("without root this needs Linux 6.6 to work in memory")

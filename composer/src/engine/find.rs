@@ -10,6 +10,7 @@ use crate::engine::keys::Inputs;
 use crate::engine::parcel::Parcel;
 use crate::engine::system::Plan;
 use crate::error::{Error, Result};
+use crate::lock::Lock;
 use crate::lock::types::{Made, Output};
 use crate::progress::Progress;
 use crate::shared::keys;
@@ -117,11 +118,8 @@ impl Search<'_> {
 
     /// What is in the store, and whether only the lock vouches for it.
     fn local<T: Parcel>(&self, layer: &str, key: &Digest, fits: impl Fn(&T) -> bool) -> Result<Option<(T, bool)>> {
-        let name = key.to_string();
-        let Some(record) = self.store.record::<T>(LAYERS, &name)?.filter(fits) else { return Ok(None) };
-        let pulled: Option<Pulled> = self.store.record(PULLED, &name)?;
-        let by_lock = pulled.as_ref().filter(|pulled| pulled.signer.is_none());
-        if by_lock.is_some_and(|pulled| self.plan.lock.vouched(layer, key) != Some(pulled.record)) {
+        let Some((record, by_lock)) = known::<T>(self.store, self.plan.lock, layer, key)? else { return Ok(None) };
+        if !fits(&record) {
             return Ok(None);
         }
         for object in record.objects() {
@@ -129,7 +127,7 @@ impl Search<'_> {
                 return Ok(None);
             }
         }
-        Ok(Some((record, by_lock.is_some())))
+        Ok(Some((record, by_lock)))
     }
 
     /// What the shared store has of this key, by the lock's word or that of a trusted signer.
@@ -207,6 +205,18 @@ impl Search<'_> {
         self.progress.say("layer", &format!("{} {text}", slot.layer));
         Ok(())
     }
+}
+
+/// The record of a layer, and whether only the lock vouches for it; none that another lock vouched for.
+pub fn known<T: Parcel>(store: &Store, lock: &Lock, layer: &str, key: &Digest) -> Result<Option<(T, bool)>> {
+    let name = key.to_string();
+    let Some(record) = store.record::<T>(LAYERS, &name)? else { return Ok(None) };
+    let pulled: Option<Pulled> = store.record(PULLED, &name)?;
+    let by_lock = pulled.as_ref().filter(|pulled| pulled.signer.is_none());
+    if by_lock.is_some_and(|pulled| lock.vouched(layer, key) != Some(pulled.record)) {
+        return Ok(None);
+    }
+    Ok(Some((record, by_lock.is_some())))
 }
 
 fn wanted<T>(slot: &Slot<T>) -> impl Iterator<Item = &Output> {

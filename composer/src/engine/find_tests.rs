@@ -97,7 +97,9 @@ impl Machine {
         let taken = std::cell::Cell::new(0);
         let supply = |packages: &[&LockedPackage]| {
             taken.set(taken.get() + packages.len());
-            let ready = |p: &&LockedPackage| (p.sha256, Ready { object: p.sha256, feeds_initrd: p.name == "jq" });
+            let ready = |p: &&LockedPackage| {
+                (p.sha256, Ready { object: p.sha256, feeds_initrd: p.name == "jq", modules: None })
+            };
             Ok(packages.iter().map(ready).collect::<Shelf>())
         };
         let found = plan.find(&self.store, &progress, supply).unwrap();

@@ -21,6 +21,8 @@ pub struct SystemJob {
     pub log: PathBuf,
     /// Numbers of system users and groups that earlier builds gave.
     pub ids: Ids,
+    /// Objects that hold the packages' kernel modules in the form that is read fast.
+    pub modules: Vec<Digest>,
     pub base: Step<BaseInput>,
     pub packages: Step<PackagesInput>,
     pub initrd: Option<InitrdInput>,

@@ -11,6 +11,7 @@ pub mod limit;
 pub mod live_build;
 pub mod native;
 pub mod parcel;
+pub mod quick;
 pub mod ready;
 pub mod system;
 

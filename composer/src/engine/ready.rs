@@ -9,8 +9,10 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::archive::deb;
+use crate::engine::quick;
 use crate::engine::system::goes_into_initrd;
 use crate::error::{IoContext, Result};
 use crate::lock::types::LockedPackage;
@@ -28,6 +30,10 @@ pub struct Ready {
     pub object: Digest,
     /// Its presence changes the initrd: it brings files that initramfs-tools' hooks take, or asks for a new initrd itself.
     pub feeds_initrd: bool,
+    /// Its kernel modules, if it has any that take long to read. A record from before this was kept counts as none: serde
+    /// takes a missing option for an empty one unless it is told how to read it.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub modules: Option<Digest>,
 }
 
 /// Ready packages by the digest of their .deb.
@@ -70,6 +76,30 @@ pub fn is_ready(deb: &Digest, store: &Store) -> Result<bool> {
     Ok(store.record::<Ready>(KIND, &deb.to_string())?.is_some_and(|ready| store.contains(&ready.object)))
 }
 
+/// True if one of the packages changes the initrd; none if that is not known of each.
+pub fn feed_initrd<'a>(packages: impl Iterator<Item = &'a LockedPackage>, store: &Store) -> Result<Option<bool>> {
+    let mut feed = false;
+    for package in packages {
+        let Some(ready) = store.record::<Ready>(KIND, &package.sha256.to_string())? else { return Ok(None) };
+        feed |= ready.feeds_initrd;
+    }
+    Ok(Some(feed))
+}
+
+/// What the store keeps of packages beside their .debs, and the bytes of those: of packages without and with kernel modules.
+pub fn yielded(packages: &[LockedPackage], store: &Store) -> Result<[(u64, u64); 2]> {
+    let length = |object: &Digest| std::fs::metadata(store.object(object)).map_or(0, |meta| meta.len());
+    let mut sums = [(0, 0); 2];
+    for package in packages {
+        if let Some(ready) = store.record::<Ready>(KIND, &package.sha256.to_string())? {
+            let sum = &mut sums[usize::from(ready.modules.is_some())];
+            sum.0 += package.size;
+            sum.1 += length(&ready.object) + ready.modules.as_ref().map_or(0, length);
+        }
+    }
+    Ok(sums)
+}
+
 /// Where the ready form of a .deb lies.
 pub fn object(deb: &Digest, store: &Store) -> Result<PathBuf> {
     let ready = store.record::<Ready>(KIND, &deb.to_string())?;
@@ -88,16 +118,39 @@ pub fn verify<'a>(debs: impl Iterator<Item = &'a Digest>, shelf: &Shelf, store: 
 fn make(package: &LockedPackage, store: &Store) -> Result<Ready> {
     let path = store.object(&package.sha256);
     let mut feeds_initrd = false;
-    let (mut scratch, mut out) = (store.temporary()?, store.temporary()?);
-    deb::repack(&path, scratch.as_file_mut(), out.as_file_mut(), |name| feeds_initrd |= is_initrd_file(name))?;
+    let (mut scratch, mut out, mut quick) = (store.temporary()?, store.temporary()?, store.temporary()?);
+    let mut modules = quick::Writer::new(quick.as_file_mut());
+    deb::repack(&path, scratch.as_file_mut(), out.as_file_mut(), |name, bytes| {
+        feeds_initrd |= is_initrd_file(name);
+        modules.take(name, bytes)
+    })?;
+    let modules = if modules.finish().at("write", quick.path())? { Some(keep(quick, store)?) } else { None };
     let file = File::open(&path).at("open", &path)?;
     deb::control_members(BufReader::new(file), |name, text| feeds_initrd |= asks_for_initrd(name, text))
         .map_err(|e| Error::package(format!("cannot read the package {}", package.name)).because(&e))?;
-    let object = Digest::of_reader(File::open(out.path()).at("open", out.path())?).at("read", out.path())?;
-    store.adopt(out, &object)?;
-    let ready = Ready { object, feeds_initrd };
+    let ready = Ready { object: keep(out, store)?, feeds_initrd, modules };
     store.put_record(KIND, &package.sha256.to_string(), &ready)?;
     Ok(ready)
+}
+
+fn keep(file: NamedTempFile, store: &Store) -> Result<Digest> {
+    let digest = Digest::of_reader(File::open(file.path()).at("open", file.path())?).at("read", file.path())?;
+    store.adopt(file, &digest)?;
+    Ok(digest)
+}
+
+/// What the store has of the packages' kernel modules in the form that is read fast. Whatever is missing only costs time.
+pub fn modules<'a>(packages: impl Iterator<Item = &'a LockedPackage>, store: &Store) -> Result<Vec<Digest>> {
+    let mut found = Vec::new();
+    for package in packages {
+        let ready = store.record::<Ready>(KIND, &package.sha256.to_string())?;
+        if let Some(modules) = ready.and_then(|ready| ready.modules)
+            && store.intact(&modules)?
+        {
+            found.push(modules);
+        }
+    }
+    Ok(found)
 }
 
 /// A file of a package that ends in the initrd.

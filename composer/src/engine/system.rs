@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::Digest;
-use crate::engine::find::{Search, Slot};
+use crate::engine::find::{self, Search, Slot};
 use crate::engine::job::{BaseInput, BootRecord, Built, Deb, InitrdInput, LayerRecord, PackagesInput, Step, SystemJob};
 use crate::engine::keys::Inputs;
-use crate::engine::ready::Shelf;
+use crate::engine::ready::{self, Shelf};
 use crate::error::Result;
 use crate::lock::types::{Lock, LockedPackage, Made, PackageLayer};
 use crate::profile::types::Compression;
@@ -70,6 +70,19 @@ pub struct System {
     pub made: [Made; 3],
 }
 
+/// Which of the system layers a build would have to make.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Missing {
+    pub base: bool,
+    pub packages: bool,
+    /// Kernel and initrd.
+    pub boot: bool,
+}
+
+impl Missing {
+    pub const ALL: Missing = Missing { base: true, packages: true, boot: true };
+}
+
 /// What there is of the system layers, and what is to be made.
 #[derive(Debug)]
 pub struct Found<'p> {
@@ -121,6 +134,39 @@ impl Plan<'_> {
         let lacking: Vec<_> = self.of(&missing).filter(|p| !shelf.contains_key(&p.sha256)).collect();
         shelf.extend(supply(&lacking)?);
         Ok(Found { plan: self, base, packages, boot, on_packages, shelf, _mine: mine })
+    }
+
+    /// What the store lacks, before anything is brought or read. What cannot be known yet counts as missing.
+    pub fn missing(&self, store: &Store) -> Result<Missing> {
+        let base_key = self.base_inputs().key();
+        let packages_key = self.packages_inputs(&base_key).key();
+        let layer = |name: &str, key: &Digest| -> Result<Option<LayerRecord>> {
+            let record = find::known::<LayerRecord>(store, self.lock, name, key)?.map(|(record, _)| record);
+            Ok(record.filter(|record| self.has_locked_ids(record) && store.contains(&record.digest)))
+        };
+        let (base, packages) = (layer("base", &base_key)?, layer("packages", &packages_key)?);
+        let feeds = match packages.as_ref().and_then(|record| record.feeds_initrd) {
+            Some(feeds) => Some(feeds),
+            None => ready::feed_initrd(self.of(&[PackageLayer::Packages]), store)?,
+        };
+        let boot = match feeds {
+            None => None,
+            Some(feeds) => {
+                let (below, key) = if feeds { ("packages", &packages_key) } else { ("base", &base_key) };
+                let key = self.initrd_inputs(below, key).key();
+                let record = find::known::<BootRecord>(store, self.lock, "initrd", &key)?.map(|(record, _)| record);
+                record.filter(|record| store.contains(&record.kernel) && store.contains(&record.initrd))
+            }
+        };
+        Ok(Missing { base: base.is_none(), packages: packages.is_none(), boot: boot.is_none() })
+    }
+
+    pub fn of_base(&self) -> Vec<&LockedPackage> {
+        self.of(&BASE).collect()
+    }
+
+    pub fn of_packages(&self) -> Vec<&LockedPackage> {
+        self.of(&[PackageLayer::Packages]).collect()
     }
 
     fn feeds_initrd(&self, shelf: &Shelf) -> bool {
@@ -200,7 +246,7 @@ impl Found<'_> {
     ) -> Result<System> {
         let doubtful = self.base.by_lock || self.packages.by_lock;
         let mut built = Built::default();
-        if let Some(job) = self.job(log) {
+        if let Some(job) = self.job(store, log)? {
             if doubtful {
                 self.packages.doubt(store)?;
                 self.boot.doubt(store)?;
@@ -214,17 +260,18 @@ impl Found<'_> {
         Ok(System { base, packages, boot, made: [base_made, packages_made, boot_made] })
     }
 
-    fn job(&self, log: &std::path::Path) -> Option<SystemJob> {
+    fn job(&self, store: &Store, log: &std::path::Path) -> Result<Option<SystemJob>> {
         let plan = self.plan;
         let (base, packages, boot) = (&self.base.record, &self.packages.record, &self.boot.record);
         if base.is_some() && packages.is_some() && boot.is_some() {
-            return None;
+            return Ok(None);
         }
-        Some(SystemJob {
+        Ok(Some(SystemJob {
             epoch: plan.lock.epoch,
             compression: plan.compression,
             log: log.to_owned(),
             ids: plan.lock.ids.clone(),
+            modules: ready::modules(plan.lock.packages.iter(), store)?,
             base: base.as_ref().map_or_else(|| Step::Make(self.base.key, plan.base_input()), |r| Step::Reuse(r.digest)),
             packages: packages.as_ref().map_or_else(
                 || Step::Make(self.packages.key, plan.packages_input(self.on_packages)),
@@ -235,6 +282,6 @@ impl Found<'_> {
                 on_packages: self.on_packages,
                 files: plan.files.filtered(goes_into_initrd),
             }),
-        })
+        }))
     }
 }

@@ -70,7 +70,7 @@ pub fn make(job: &MediumJob, store: &Store) -> Result<Medium> {
         FilesLayer::Reuse(digest) => *digest,
         FilesLayer::Make(tree) => {
             Voice.say("files", "packing the profile's files");
-            squash::squash(job.epoch, job.compression, store, &job.log, |sink| {
+            squash::squash(job.epoch, job.compression, store, &job.log, &squash::Pace::new(false), |sink| {
                 crate::engine::native::pack::pack_tree(tree, job.epoch, sink)
             })?
             .0

@@ -8,5 +8,5 @@ mod tests;
 pub mod types;
 
 pub use diff::{Change, diff};
-pub use parts::{parts, stale};
+pub use parts::{parts, renewed, stale};
 pub use types::Lock;

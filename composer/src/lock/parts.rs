@@ -21,6 +21,24 @@ pub fn parts(spec: &ImageSpec) -> BTreeMap<String, Digest> {
     parts
 }
 
+/// The parts that packages, tools and versions are chosen from. What the services bring of packages is among `packages`, and
+/// what they bring of the runtime is compared by its bytes.
+const CHOOSING: [&str; 7] = ["suite", "arch", "base_packages", "packages", "archives", "tools", "sysroot"];
+
+/// The lock for a spec that asks for the same packages; `None` if one of the `stale` parts may ask for others. No archive has
+/// to be read for it.
+pub fn renewed(lock: &Lock, spec: &ImageSpec, stale: &[String], epoch: Option<u64>) -> Option<Lock> {
+    let known = parts(spec);
+    let same = stale.iter().all(|part| known.contains_key(part) && !CHOOSING.contains(&part.as_str()));
+    same.then(|| Lock {
+        spec: spec.digest(),
+        parts: known,
+        epoch: epoch.unwrap_or(lock.epoch),
+        outputs: None,
+        ..lock.clone()
+    })
+}
+
 /// The names of the parts that differ from what the lock was made for; `None` if none does.
 pub fn stale(lock: &Lock, spec: &ImageSpec) -> Option<Vec<String>> {
     let now = parts(spec);

@@ -130,13 +130,13 @@ fn service(name: &str, options: Value, units: &[&str], enable: &[&str], files: V
 
 fn services() -> Vec<ServiceSpec> {
     let check = ["borg-boot-check.service"];
-    let monitor = ["borg-com-monitor.service"];
+    let monitor = ["borg-com-monitor.service", "borg-com-monitor-token.service"];
     let mcp = ["borg-mcp-fs.service", "borg-mcp-fs-token.service"];
     let keys = ["borg-ssh-host-keys.service"];
     let networkd = ["systemd-networkd.service"];
     let nginx = json!({ "http_port": 80, "https_port": null, "certificate": null, "certificate_key": null,
                         "root": "/srv/www", "server_name": "_" });
-    let ports = json!({ "ports": [{ "device": "/dev/ttyUSB*", "baud": 115_200 }] });
+    let ports = json!({ "port": 7301, "ports": [{ "device": "/dev/ttyUSB*", "baud": 115_200 }], "files": null });
     let ssh = json!({ "port": 22, "password_authentication": false });
     vec![
         service("boot-check", json!({}), &check, &check, vec![]),
@@ -145,7 +145,10 @@ fn services() -> Vec<ServiceSpec> {
             ports,
             &monitor,
             &monitor,
-            vec![template("com-monitor.json.j2", "/etc/borg/com-monitor.json")],
+            vec![
+                template("sysusers.conf.j2", "/usr/lib/sysusers.d/borg-com-monitor.conf"),
+                template("com-monitor.json.j2", "/etc/borg/com-monitor.json"),
+            ],
         ),
         service(
             "mcp",

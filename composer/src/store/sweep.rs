@@ -111,7 +111,10 @@ impl Store {
         // A package that was made ready is kept with the package.
         let records = entries(&self.root.join("records/debs"))?;
         let ready = records.iter().filter(|path| names(path, &kept.objects)).map(|path| read(path));
-        let ready: Vec<Digest> = ready.filter_map(|record| record.get("object")?.as_str()?.parse().ok()).collect();
+        let ready: Vec<Digest> = ready
+            .flat_map(|record| ["object", "modules"].map(|name| record.get(name)?.as_str()?.parse().ok()))
+            .flatten()
+            .collect();
         kept.objects.extend(ready);
         Ok(kept)
     }

@@ -99,11 +99,3 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(nearest(path)).ok()?;
     Some(stat.blocks_available() * stat.fragment_size())
 }
-
-/// Bytes of memory that are available without swapping.
-pub fn available_memory() -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
-    let kib: Option<u64> = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
-    kib.unwrap_or(0) * 1024
-}

@@ -8,6 +8,7 @@
 
 pub mod clock;
 pub mod host;
+pub mod memory;
 pub mod namespaces;
 pub mod process;
 pub mod rights;

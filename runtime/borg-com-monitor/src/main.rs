@@ -1,39 +1,61 @@
-//! `borg-com-monitor`: writes each line that arrives on a serial port to the journal.
+//! `borg-com-monitor`: what arrives on serial ports, in the journal, in files, and for MCP clients.
 //!
 //! The unit: `Type=notify`, `ExecStart=/usr/bin/borg-com-monitor`, standard output to the journal,
 //! `SupplementaryGroups=dialout`, and the devices `char-ttyS`, `char-ttyUSB` and `char-ttyACM` allowed.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod board;
+mod calls;
+mod counts;
+mod files;
+mod history;
 mod journal;
 mod lines;
+mod metrics;
 mod monitor;
 mod ports;
+mod record;
+mod tools;
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{Write as _, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use borg_config::{COM_MONITOR_PATH, ComMonitor};
+use borg_config::{COM_MONITOR_PATH, ComMonitor, McpListen};
+use borg_mcp::token::{self, Token};
+use borg_mcp::{Door, Failure, Limits, Listen, Service, Socket};
 use lexopt::prelude::*;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use files::Files;
+use monitor::Shared;
+use record::{Complaints, Journal, PortFiles, Record, Sink};
+use tools::Tools;
+
+/// Lines are short, and calls may wait.
+const LIMITS: Limits = Limits { body: 64 * 1024, slots: 16 };
+
+const NAME: &str = "borg-com-monitor";
+
 const HELP: &str = "\
-borg-com-monitor: writes each line that arrives on a serial port to standard output, with time and port
+borg-com-monitor: writes each line that arrives on a serial port to standard output, with times and port
 
-usage: borg-com-monitor [--config FILE]
+usage: borg-com-monitor [--config FILE] [--stdio]
+       borg-com-monitor --make-token FILE [--group NAME]
 
-  --config FILE  which ports (default /etc/borg/com-monitor.json):
-                 {\"ports\": [{\"device\": \"/dev/serial/by-id/*\", \"baud\": 115200}]}
+  --config FILE      which ports, and where lines go (default /etc/borg/com-monitor.json):
+                     {\"ports\": [{\"device\": \"/dev/serial/by-id/*\", \"baud\": 115200}]}
+  --stdio            serve an MCP client on standard input and output, and end with it
+  --make-token FILE  write a new random token, readable by owner and group NAME, unless there is one
   --version, --help
 ";
 
-type Failure = Box<dyn std::error::Error>;
-
 enum Deed {
     Say(&'static str),
-    Watch(PathBuf),
+    MakeToken { path: PathBuf, group: Option<String> },
+    Watch { config: PathBuf, stdio: bool },
 }
 
 fn main() -> ExitCode {
@@ -42,8 +64,9 @@ fn main() -> ExitCode {
         Err(e) => return fail(&format!("{e}\ntry borg-com-monitor --help"), 2),
     };
     let result = match deed {
-        Deed::Say(text) => std::io::stdout().lock().write_all(text.as_bytes()).map_err(Failure::from),
-        Deed::Watch(path) => watch(&path),
+        Deed::Say(text) => stdout().lock().write_all(text.as_bytes()).map_err(Failure::from),
+        Deed::MakeToken { path, group } => token::make(&path, group.as_deref()).map_err(Failure::from),
+        Deed::Watch { config, stdio } => watch(&config, stdio),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,16 +75,20 @@ fn main() -> ExitCode {
 }
 
 fn fail(message: &str, status: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr().lock(), "borg-com-monitor: {message}");
+    let _ = writeln!(std::io::stderr().lock(), "{NAME}: {message}");
     ExitCode::from(status)
 }
 
 fn deed() -> Result<Deed, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
-    let mut path = PathBuf::from(COM_MONITOR_PATH);
+    let mut config = PathBuf::from(COM_MONITOR_PATH);
+    let (mut stdio, mut make_token, mut group) = (false, None, None);
     while let Some(arg) = parser.next()? {
         match arg {
-            Long("config") => path = parser.value()?.into(),
+            Long("config") => config = parser.value()?.into(),
+            Long("stdio") => stdio = true,
+            Long("make-token") => make_token = Some(PathBuf::from(parser.value()?)),
+            Long("group") => group = Some(parser.value()?.string()?),
             Long("help") | Short('h') => return Ok(Deed::Say(HELP)),
             Long("version") | Short('V') => {
                 return Ok(Deed::Say(concat!("borg-com-monitor ", env!("CARGO_PKG_VERSION"), "\n")));
@@ -69,20 +96,92 @@ fn deed() -> Result<Deed, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Deed::Watch(path))
+    Ok(match make_token {
+        Some(path) => Deed::MakeToken { path, group },
+        None => Deed::Watch { config, stdio },
+    })
 }
 
-fn watch(path: &std::path::Path) -> Result<(), Failure> {
+fn watch(path: &Path, stdio: bool) -> Result<(), Failure> {
     let config: ComMonitor = borg_config::load(path)?;
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    // On stdio the client's messages have standard output.
+    sinks.push(if stdio { Box::new(Complaints) } else { Box::new(Journal(stdout())) });
+    if let Some(files) = &config.files {
+        sinks.push(Box::new(PortFiles::new(Files::new(files.clone()))));
+    }
+    let shared = Shared::new(Record::new(sinks));
     for fault in ports::faults(&config) {
-        journal::warning(&format!("{}: {fault}", path.display()));
+        shared.record.warning(&format!("{}: {fault}", path.display()));
     }
-    let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&shared.stop))?;
     }
-    // Fails without systemd, and then nobody waits for it.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    monitor::run(&config, &stop);
-    Ok(())
+    let listen = config.listen.clone();
+    let alive = Arc::new(AtomicBool::new(true));
+    let watching = {
+        let (shared, alive) = (shared.clone(), Arc::clone(&alive));
+        std::thread::Builder::new().spawn(move || {
+            let _end = Ending(alive);
+            monitor::run(&config, &shared);
+        })?
+    };
+    let serves = stdio || listen.is_some();
+    let result = serve(&shared, stdio, listen, &alive);
+    if serves || result.is_err() {
+        shared.stop.store(true, Ordering::Relaxed);
+    }
+    let watched = watching.join().map_err(|_| "watching the ports broke off");
+    shared.record.end();
+    result.and(watched.map_err(Failure::from))
+}
+
+/// Notes that the watching thread ended, however it did.
+struct Ending(Arc<AtomicBool>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Serves MCP until the end, if that was asked for.
+fn serve(shared: &Shared, stdio: bool, listen: Option<McpListen>, alive: &Arc<AtomicBool>) -> Result<(), Failure> {
+    if !stdio && listen.is_none() {
+        // Fails without systemd, and then nobody waits for it.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        return Ok(());
+    }
+    let tools = Tools::new(shared.clone(), stdio)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    let result = runtime.block_on(async {
+        match listen {
+            Some(listen) if !stdio => http(tools, shared, listen, Arc::clone(alive)).await,
+            _ => borg_mcp::stdio(tools).await,
+        }
+    });
+    runtime.shutdown_background();
+    result
+}
+
+async fn http(tools: Tools, shared: &Shared, listen: McpListen, alive: Arc<AtomicBool>) -> Result<(), Failure> {
+    let token = Token::read(&listen.token_file)?;
+    if let Some(weakness) = token::weakness(&token, &listen.token_file) {
+        shared.record.warning(&weakness);
+    }
+    let door = Door { token, hosts: vec![], origins: vec![] };
+    let socket = listen.socket.map(|path| Socket { path, group: listen.socket_group });
+    let board = Arc::clone(&shared.board);
+    let metrics = move || std::future::ready(metrics::text(&board.all()));
+    let more = axum::Router::new().route("/metrics", axum::routing::get(metrics));
+    let service = Service { name: NAME, tools, health: health(alive), more, limits: LIMITS };
+    borg_mcp::listen(service, Listen { address: listen.address, door, socket }).await
+}
+
+/// Whether ports are looked for. What is plugged in, and whether it can be read, is in the metrics: no port is missed here.
+fn health(alive: Arc<AtomicBool>) -> borg_mcp::Health {
+    Arc::new(move || {
+        let well = alive.load(Ordering::Relaxed);
+        Box::pin(std::future::ready(if well { Ok(()) } else { Err("no ports are looked for any more".into()) }))
+    })
 }

@@ -2,23 +2,63 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use borg_config::ComMonitor;
-use serial2::SerialPort;
+use borg_config::{ComMonitor, Framing};
+use rustix::fs::FlockOperation;
+use serial2::{CharSize, Parity, SerialPort, Settings, StopBits};
+use tokio::sync::Semaphore;
 
-use crate::journal;
+use crate::board::Board;
+use crate::counts::{self, Counts};
 use crate::lines::Lines;
 use crate::ports::{self, Found};
+use crate::record::Record;
 
 const RESCAN: Duration = Duration::from_secs(1);
 /// How long a line may stay unfinished before what there is of it is written.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How long a port may take no byte that is to be written.
+const WRITE_TIME: Duration = Duration::from_secs(5);
 const CONSOLES: &str = "/sys/class/tty/console/active";
+/// The kernel gives a terminal's bytes in pieces of 4 KiB at most; more of them may be waiting.
+const BUFFER: usize = 64 * 1024;
+
+/// How many calls may wait for lines at once.
+pub const WAITING: usize = 8;
+
+/// What all threads work on.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    pub board: Arc<Board>,
+    pub record: Arc<Record>,
+    pub stop: Arc<AtomicBool>,
+    pub waiting: Arc<Semaphore>,
+    pub writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Shared {
+    pub fn new(record: Record) -> Self {
+        Shared {
+            board: Arc::default(),
+            record: Arc::new(record),
+            stop: Arc::default(),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            writing: Arc::default(),
+        }
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self::new(Record::default())
+    }
+}
 
 /// What is known between two looks.
 #[derive(Default)]
@@ -27,14 +67,16 @@ struct Monitor {
     /// Told once and not again until the port is gone.
     told: BTreeSet<PathBuf>,
     refused: BTreeMap<u64, PathBuf>,
+    /// Could not be opened at the first look.
+    fresh: BTreeSet<u64>,
 }
 
 /// Runs until `stop` is set. A port that is missing or broken is waited for, never fatal.
-pub fn run(config: &ComMonitor, stop: &Arc<AtomicBool>) {
+pub fn run(config: &ComMonitor, shared: &Shared) {
     let consoles = ports::consoles(&std::fs::read_to_string(CONSOLES).unwrap_or_default());
     let mut monitor = Monitor::default();
-    while !stop.load(Ordering::Relaxed) {
-        monitor.look(config, &consoles, stop);
+    while !shared.stop.load(Ordering::Relaxed) {
+        monitor.look(config, &consoles, shared);
         thread::sleep(RESCAN);
     }
     for (_, listener) in monitor.listeners {
@@ -43,80 +85,156 @@ pub fn run(config: &ComMonitor, stop: &Arc<AtomicBool>) {
 }
 
 impl Monitor {
-    fn look(&mut self, config: &ComMonitor, consoles: &BTreeSet<String>, stop: &Arc<AtomicBool>) {
+    fn look(&mut self, config: &ComMonitor, consoles: &BTreeSet<String>, shared: &Shared) {
         self.listeners.retain(|_, listener| !listener.is_finished());
         let scan = ports::scan(config, consoles);
         for path in scan.consoles {
             if self.told.insert(path.clone()) {
-                journal::notice(&format!("{}: the kernel's console, left alone", path.display()));
+                shared.record.notice(&format!("{}: the kernel's console, left alone", path.display()));
             }
         }
-        self.refused.retain(|number, _| scan.found.contains_key(number));
-        for (number, found) in scan.found {
-            if self.listeners.contains_key(&number) {
-                continue;
+        self.refused.retain(|number, path| {
+            // The same port may have got another name: then the first one is no fault any more.
+            let there = scan.found.get(number).is_some_and(|found| found.path == *path);
+            if !there {
+                shared.board.forget_fault(&path.display().to_string());
             }
-            match open(&found) {
-                Ok(port) => {
-                    self.refused.remove(&number);
-                    self.listeners.insert(number, listen(port, found, Arc::clone(stop)));
+            there
+        });
+        for (number, found) in scan.found {
+            if !self.listeners.contains_key(&number) {
+                self.listen(number, found, shared);
+            }
+        }
+    }
+
+    fn listen(&mut self, number: u64, found: Found, shared: &Shared) {
+        let name = found.path.display().to_string();
+        let opened = open(&found).map(Arc::new);
+        if opened.is_err() && !self.refused.contains_key(&number) && self.fresh.insert(number) {
+            // udev may not be done with a port that was plugged in just now; the next look tells.
+            return;
+        }
+        self.fresh.remove(&number);
+        let known = opened.as_ref().map(Arc::clone).map_err(ToString::to_string);
+        shared.board.opened(&name, &found.rule, known);
+        match opened {
+            Ok(port) => {
+                self.refused.remove(&number);
+                shared.record.notice(&format!("{name}: listening at {} baud", found.rule.baud));
+                let listener = Listener { port, name: name.clone(), found, shared: shared.clone() };
+                match thread::Builder::new().spawn(move || listener.run()) {
+                    Ok(thread) => drop(self.listeners.insert(number, thread)),
+                    Err(e) => {
+                        shared.board.closed(&name);
+                        shared.record.warning(&format!("{name}: cannot listen: {e}; trying on"));
+                    }
                 }
-                Err(e) if self.refused.insert(number, found.path.clone()).is_none() => {
-                    journal::warning(&format!("{}: cannot listen: {e}; trying on", found.path.display()));
+            }
+            Err(e) => {
+                if self.refused.insert(number, found.path).is_none() {
+                    shared.record.warning(&format!("{name}: cannot listen: {e}; trying on"));
                 }
-                Err(_) => {}
             }
         }
     }
 }
 
 fn open(found: &Found) -> io::Result<SerialPort> {
-    let mut port = SerialPort::open(&found.path, |mut settings: serial2::Settings| {
+    let mut port = SerialPort::open(&found.path, |mut settings: Settings| {
         settings.set_raw();
-        settings.set_baud_rate(found.baud)?;
+        settings.set_baud_rate(found.rule.baud)?;
+        frame(&mut settings, found.rule.framing);
         Ok(settings)
     })?;
+    // Two that read one port get half of it each.
+    let busy = |e: rustix::io::Errno| match e {
+        rustix::io::Errno::WOULDBLOCK => io::Error::new(io::ErrorKind::ResourceBusy, "another program reads it"),
+        e => e.into(),
+    };
+    rustix::fs::flock(&port, FlockOperation::NonBlockingLockExclusive).map_err(busy)?;
+    rustix::termios::ioctl_tiocexcl(&port)?;
     port.set_read_timeout(SILENCE)?;
+    port.set_write_timeout(WRITE_TIME)?;
     Ok(port)
 }
 
-fn listen(port: SerialPort, found: Found, stop: Arc<AtomicBool>) -> JoinHandle<()> {
-    journal::notice(&format!("{}: listening at {} baud", found.path.display(), found.baud));
-    thread::spawn(move || {
-        let end = follow(&port, &found.path, &stop);
-        match end {
-            Ok(()) => journal::notice(&format!("{}: closed", found.path.display())),
-            Err(e) => journal::notice(&format!("{}: gone: {e}", found.path.display())),
-        }
-    })
+fn frame(settings: &mut Settings, framing: Framing) {
+    let (size, parity, stop) = match framing {
+        Framing::EightNone => (CharSize::Bits8, Parity::None, StopBits::One),
+        Framing::EightNoneTwo => (CharSize::Bits8, Parity::None, StopBits::Two),
+        Framing::EightEven => (CharSize::Bits8, Parity::Even, StopBits::One),
+        Framing::EightOdd => (CharSize::Bits8, Parity::Odd, StopBits::One),
+        Framing::SevenNone => (CharSize::Bits7, Parity::None, StopBits::One),
+        Framing::SevenEven => (CharSize::Bits7, Parity::Even, StopBits::One),
+        Framing::SevenOdd => (CharSize::Bits7, Parity::Odd, StopBits::One),
+    };
+    settings.set_char_size(size);
+    settings.set_parity(parity);
+    settings.set_stop_bits(stop);
 }
 
-/// Writes lines until the port goes away or `stop` is set.
-fn follow(port: &SerialPort, path: &Path, stop: &AtomicBool) -> io::Result<()> {
-    let mut lines = Lines::default();
-    let mut buffer = [0; 4096];
-    let result = loop {
-        if stop.load(Ordering::Relaxed) {
-            break Ok(());
+struct Listener {
+    port: Arc<SerialPort>,
+    name: String,
+    found: Found,
+    shared: Shared,
+}
+
+impl Listener {
+    fn run(self) {
+        let end = self.follow();
+        self.shared.board.closed(&self.name);
+        match end {
+            Ok(()) => self.shared.record.notice(&format!("{}: closed", self.name)),
+            Err(e) => self.shared.record.notice(&format!("{}: gone: {e}", self.name)),
         }
-        match port.read(&mut buffer) {
-            Ok(0) => break Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-            Ok(count) => {
-                for line in lines.push(buffer.get(..count).unwrap_or_default()) {
-                    journal::line(path, &line);
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                if let Some(line) = lines.flush() {
-                    journal::line(path, &line);
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => break Err(e),
-        }
-    };
-    if let Some(line) = lines.flush() {
-        journal::line(path, &line);
     }
-    result
+
+    /// Keeps lines until the port goes away or `stop` is set.
+    fn follow(&self) -> io::Result<()> {
+        let mut lines = Lines::new(self.found.rule.line_ending, self.found.rule.encoding);
+        let mut buffer = vec![0; BUFFER];
+        let mut counts = counts::of(self.port.as_fd());
+        let mut looked = Instant::now();
+        let result = loop {
+            if self.shared.stop.load(Ordering::Relaxed) {
+                break Ok(());
+            }
+            match self.port.read(&mut buffer) {
+                Ok(0) => break Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                Ok(count) => self.keep(lines.push(buffer.get(..count).unwrap_or_default()), count),
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => self.keep(lines.flush().into_iter().collect(), 0),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Err(e),
+            }
+            if looked.elapsed() >= RESCAN {
+                looked = Instant::now();
+                counts = self.count(counts);
+            }
+        };
+        self.keep(lines.finish().into_iter().collect(), 0);
+        self.count(counts);
+        result
+    }
+
+    fn keep(&self, lines: Vec<String>, bytes: usize) {
+        self.shared.board.read(&self.name, bytes, lines.len());
+        for line in lines {
+            self.shared.record.line(&self.name, line);
+        }
+    }
+
+    /// Looks at the driver's counters, and says what was lost since the last look.
+    fn count(&self, before: Option<Counts>) -> Option<Counts> {
+        let now = counts::of(self.port.as_fd())?;
+        self.shared.board.counted(&self.name, now);
+        let lost = before.map_or(0, |before| now.lost_since(&before));
+        if lost > 0 {
+            self.shared
+                .record
+                .warning(&format!("{}: {lost} characters were lost before they could be read", self.name));
+        }
+        Some(now)
+    }
 }

@@ -5,14 +5,15 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use borg_config::ComMonitor;
+use borg_config::{ComMonitor, SerialPort};
 
 /// A device that the configuration names and that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// As it was named: `/dev/serial/by-id/usb-…`.
     pub path: PathBuf,
-    pub baud: u32,
+    /// By which it was found.
+    pub rule: SerialPort,
 }
 
 /// What one look at the devices gave.
@@ -37,7 +38,7 @@ pub fn scan(config: &ComMonitor, consoles: &BTreeSet<String>) -> Scan {
             if is_console(&path, consoles) {
                 scan.consoles.insert(path);
             } else {
-                scan.found.entry(number).or_insert(Found { path, baud: rule.baud });
+                scan.found.entry(number).or_insert_with(|| Found { path, rule: rule.clone() });
             }
         }
     }
@@ -70,13 +71,10 @@ fn is_console(path: &Path, consoles: &BTreeSet<String>) -> bool {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use borg_config::SerialPort;
-
     use super::*;
 
     fn config(devices: &[&str]) -> ComMonitor {
-        let ports = devices.iter().map(|d| SerialPort { device: (*d).to_owned(), baud: 9600 }).collect();
-        ComMonitor { ports }
+        ComMonitor { ports: devices.iter().map(|device| SerialPort::new(*device)).collect(), ..ComMonitor::default() }
     }
 
     #[test]

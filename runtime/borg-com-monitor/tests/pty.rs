@@ -76,7 +76,8 @@ fn lines_are_written_and_a_port_may_come_go_and_come_back() {
     running.wait_for("listening at 9600 baud");
     master.write_all(b"temperature 21\r\n\xff\nlogin: ").unwrap();
     let first = running.wait_for("temperature");
-    assert!(first.ends_with(&format!("Z {}: temperature 21", link.display())), "{first}");
+    // Both clocks, the port, the text.
+    assert!(first.contains("Z ") && first.ends_with(&format!(" {}: temperature 21", link.display())), "{first}");
     running.wait_for(": \\xff");
     running.wait_for(": login: ");
 
@@ -107,5 +108,155 @@ fn a_bad_configuration_is_named() {
         Command::new(env!("CARGO_BIN_EXE_borg-com-monitor")).arg("--config").arg(file.path()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr.contains("unknown field `port`, expected `ports` at line 2"), "{stderr}");
+    assert!(stderr.contains("unknown field `port`, expected one of `ports`") && stderr.contains("line 2"), "{stderr}");
+}
+
+/// A client on standard input and output: sends a request and reads answers until its own comes.
+struct Client {
+    child: Child,
+    answers: BufReader<std::process::ChildStdout>,
+    next: u64,
+}
+
+impl Client {
+    fn start(config: &str, folder: &Path) -> Self {
+        let path = folder.join("config.json");
+        std::fs::write(&path, config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
+        let mut child = command
+            .arg("--config")
+            .arg(path)
+            .arg("--stdio")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        let mut client = Client { child, answers, next: 0 };
+        let hello = r#"{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}"#;
+        let hello = client.ask("initialize", hello);
+        assert_eq!(hello["serverInfo"]["name"], "borg-com-monitor");
+        client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        client
+    }
+
+    fn send(&mut self, message: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{}", message.replace('\n', " ")).unwrap();
+    }
+
+    fn ask(&mut self, method: &str, params: &str) -> serde_json::Value {
+        self.next += 1;
+        let id = self.next;
+        self.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#));
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.answers.read_line(&mut line).unwrap(), 0, "no answer to {method}");
+            let answer: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if answer["id"] == id {
+                return answer["result"].clone();
+            }
+        }
+    }
+
+    fn call(&mut self, tool: &str, arguments: &str) -> serde_json::Value {
+        self.ask("tools/call", &format!(r#"{{"name":"{tool}","arguments":{arguments}}}"#))
+    }
+
+    /// Waits until a port is read.
+    fn wait_for_port(&mut self) {
+        for _ in 0..100 {
+            if self.call("list_ports", "{}").to_string().contains("\"listening\":true") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("no port is read");
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_client_reads_waits_searches_and_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("port");
+    let mut master = pty(&link);
+    let port = link.display();
+    let logs = folder.path().display();
+    let config = format!(
+        r#"{{"ports": [{{"device": "{port}", "write": true, "line_ending": "crlf"}}],
+            "files": {{"folder": "{logs}", "max_size": 100, "keep": 1}}}}"#
+    );
+    let mut client = Client::start(&config, folder.path());
+    client.wait_for_port();
+    master.write_all(b"one\r\ntwo\r\n").unwrap();
+    let read = client.call("read_lines", r#"{"since": 0, "wait": 10}"#);
+    let first = &read["structuredContent"]["lines"][0];
+    assert_eq!((&first["text"], first["cursor"].is_u64()), (&"one".into(), true), "{read}");
+    let found = client.call("search_lines", r#"{"pattern": "^t"}"#);
+    assert_eq!(found["structuredContent"]["lines"][0]["text"], "two", "{found}");
+    let written = client.call("write_line", &format!(r#"{{"port": "{port}", "text": "AT", "ending": "cr"}}"#));
+    assert_eq!(written["structuredContent"]["written"], 3, "{written}");
+    let mut bytes = [0; 3];
+    std::io::Read::read_exact(&mut master, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"AT\r");
+    let status = client.call("port_status", &format!(r#"{{"port": "{port}"}}"#));
+    assert_eq!(status["structuredContent"]["bytes"], 10, "{status}");
+    let shown = client.ask("resources/read", &format!(r#"{{"uri": "serial://{port}"}}"#));
+    assert!(shown["contents"][0]["text"].as_str().unwrap().ends_with(": two\n"), "{shown}");
+    let files = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let logs: Vec<PathBuf> = files.map(|f| f.path()).filter(|p| p.to_string_lossy().contains(".log")).collect();
+    assert!(!logs.is_empty());
+}
+
+#[test]
+fn no_byte_is_lost_when_nobody_reads_what_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut master = pty(&folder.path().join("port"));
+    let config = folder.path().join("config.json");
+    let device = folder.path().join("port");
+    let files = folder.path().join("logs");
+    std::fs::create_dir(&files).unwrap();
+    let text = format!(
+        r#"{{"ports": [{{"device": "{}"}}], "files": {{"folder": "{}", "max_size": 100000000, "keep": 1}}}}"#,
+        device.display(),
+        files.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    // Standard output is a pipe that is never read, and full soon.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
+    let mut child = command.arg("--config").arg(config).stdout(Stdio::piped()).spawn().unwrap();
+    let _held = child.stdout.take();
+    std::thread::sleep(Duration::from_millis(1500));
+    let writer = std::thread::spawn(move || {
+        for number in 0..20_000 {
+            writeln!(master, "{number:05} {}", "x".repeat(40)).unwrap();
+        }
+        master
+    });
+    // The port is read to its end although the journal stands still.
+    let begin = std::time::Instant::now();
+    while !writer.is_finished() {
+        assert!(begin.elapsed() < Duration::from_mins(1), "the port is not read while the journal stands still");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(writer.join().unwrap());
+    let all = || {
+        let entries = std::fs::read_dir(&files).unwrap().flatten();
+        entries.map(|entry| std::fs::read_to_string(entry.path()).unwrap()).collect::<String>()
+    };
+    while all().lines().count() < 20_000 {
+        assert!(begin.elapsed() < Duration::from_mins(1), "{} lines", all().lines().count());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for (number, line) in all().lines().enumerate() {
+        assert!(line.ends_with(&format!(": {number:05} {}", "x".repeat(40))), "{line}");
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }

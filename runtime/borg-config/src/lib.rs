@@ -6,6 +6,9 @@ mod load;
 
 pub use load::{LoadError, load, parse};
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// Where the composer writes [`Device`], as JSON.
@@ -26,11 +29,17 @@ pub struct Device {
 /// Where the composer writes [`ComMonitor`], as JSON.
 pub const COM_MONITOR_PATH: &str = "/etc/borg/com-monitor.json";
 
-/// Which serial ports are listened to.
+/// Which serial ports are listened to, and what becomes of their lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComMonitor {
     pub ports: Vec<SerialPort>,
+    /// Files that lines are written to, beside the journal.
+    #[serde(default)]
+    pub files: Option<LineFiles>,
+    /// Where MCP clients and Prometheus reach it; nowhere without.
+    #[serde(default)]
+    pub listen: Option<McpListen>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,13 +47,106 @@ pub struct ComMonitor {
 pub struct SerialPort {
     /// A device, or a glob over devices: `/dev/ttyUSB0`, `/dev/serial/by-id/*`.
     pub device: String,
-    /// Bits per second; 8 data bits, no parity, 1 stop bit.
+    /// Bits per second.
     #[serde(default = "baud")]
     pub baud: u32,
+    #[serde(default)]
+    pub framing: Framing,
+    #[serde(default)]
+    pub line_ending: LineEnding,
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// Whether MCP clients may write to it.
+    #[serde(default)]
+    pub write: bool,
+}
+
+impl SerialPort {
+    /// A port with the usual settings.
+    pub fn new(device: impl Into<String>) -> Self {
+        SerialPort {
+            device: device.into(),
+            baud: baud(),
+            framing: Framing::default(),
+            line_ending: LineEnding::default(),
+            encoding: Encoding::default(),
+            write: false,
+        }
+    }
 }
 
 fn baud() -> u32 {
     115_200
+}
+
+/// Data bits, parity and stop bits, as they are usually written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Framing {
+    #[default]
+    #[serde(rename = "8N1")]
+    EightNone,
+    #[serde(rename = "8N2")]
+    EightNoneTwo,
+    #[serde(rename = "8E1")]
+    EightEven,
+    #[serde(rename = "8O1")]
+    EightOdd,
+    #[serde(rename = "7N1")]
+    SevenNone,
+    #[serde(rename = "7E1")]
+    SevenEven,
+    #[serde(rename = "7O1")]
+    SevenOdd,
+}
+
+/// What ends a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineEnding {
+    /// A newline, a carriage return, or both in this order.
+    #[default]
+    Any,
+    Lf,
+    Cr,
+    Crlf,
+}
+
+/// What bytes mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "latin-1")]
+    Latin1,
+    /// No text: each byte is shown by two digits.
+    #[serde(rename = "hex")]
+    Hex,
+}
+
+/// A file for each port, and older ones beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineFiles {
+    pub folder: PathBuf,
+    /// Bytes of one file, after which the next is begun.
+    pub max_size: u64,
+    /// Older files kept for each port.
+    pub keep: u32,
+}
+
+/// Where a service listens for MCP over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McpListen {
+    pub address: SocketAddr,
+    /// The bearer token that clients send.
+    pub token_file: PathBuf,
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
+    /// Whose users may do without the token at the socket.
+    #[serde(default)]
+    pub socket_group: Option<String>,
 }
 
 /// Where the composer writes [`BootCheck`], as JSON.

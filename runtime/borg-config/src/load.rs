@@ -37,7 +37,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_file_and_line() {
         let message = error::<ComMonitor>("{\"ports\": [\n  {\"device\": \"/dev/ttyS1\", \"bauds\": 9600}]}");
-        assert_eq!(message, "/etc/borg/x.json: unknown field `bauds`, expected `device` or `baud` at line 2 column 34");
+        assert_eq!(
+            message,
+            "/etc/borg/x.json: unknown field `bauds`, expected one of `device`, `baud`, `framing`, `line_ending`, `encoding`, `write` at line 2 column 34"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use borg_mcp::Socket;
 use lexopt::prelude::*;
 
 use crate::roots::Wanted;
@@ -13,6 +14,7 @@ borg-mcp-fs: file tools over MCP, held to the folders given
 
 usage: borg-mcp-fs --root DIR[:ro|:max=SIZE]… --stdio
        borg-mcp-fs --root DIR[:ro|:max=SIZE]… --listen ADDR --token-file FILE [--host NAME…] [--origin URL…]
+                   [--socket PATH [--socket-group NAME]]
        borg-mcp-fs --make-token FILE [--group NAME]
 
   --root DIR         a folder that may be read and written; `:ro` only read; `:max=512M` files below it take no more;
@@ -22,6 +24,8 @@ usage: borg-mcp-fs --root DIR[:ro|:max=SIZE]… --stdio
   --token-file FILE  the bearer token that HTTP clients must send, on one line
   --host NAME        a name by which clients on other machines reach this one; an ADDR that is not loopback needs it
   --origin URL       a web page's origin that may call, such as http://127.0.0.1:6969; without any, pages of this machine
+  --socket PATH      serve at a Unix socket too, without a token, for root and the user that runs this
+  --socket-group NAME  and for the users of a group
   --make-token FILE  write a new random token, readable by owner and group NAME, unless there is one
   --version, --help
 ";
@@ -52,6 +56,7 @@ pub struct Http {
     pub token: PathBuf,
     pub hosts: Vec<String>,
     pub origins: Vec<String>,
+    pub socket: Option<Socket>,
 }
 
 #[derive(Default)]
@@ -61,6 +66,8 @@ struct Given {
     origins: Vec<String>,
     listen: Option<SocketAddr>,
     token: Option<PathBuf>,
+    socket: Option<PathBuf>,
+    socket_group: Option<String>,
     stdio: bool,
     make_token: Option<PathBuf>,
     group: Option<String>,
@@ -81,6 +88,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Deed, String> {
             Long("token-file") => given.token = Some(parser.value().map_err(|e| e.to_string())?.into()),
             Long("host") => given.hosts.push(text(&mut parser)?),
             Long("origin") => given.origins.push(text(&mut parser)?),
+            Long("socket") => given.socket = Some(parser.value().map_err(|e| e.to_string())?.into()),
+            Long("socket-group") => given.socket_group = Some(text(&mut parser)?),
             Long("stdio") => given.stdio = true,
             other => return Err(other.unexpected().to_string()),
         }
@@ -91,37 +100,34 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Deed, String> {
     }
 }
 
-fn serve(given: Given) -> Result<Deed, String> {
+fn serve(mut given: Given) -> Result<Deed, String> {
     if given.roots.is_empty() {
         return Err("no folder to serve: give --root DIR".into());
     }
-    let http = given.listen.is_some() || given.token.is_some();
+    let http = given.listen.is_some() || given.token.is_some() || given.socket.is_some();
     if given.stdio && http {
-        return Err("--stdio excludes --listen and --token-file".into());
+        return Err("--stdio excludes --listen, --token-file and --socket".into());
     }
+    if given.socket.is_none() && given.socket_group.is_some() {
+        return Err("--socket-group needs --socket PATH".into());
+    }
+    let roots = std::mem::take(&mut given.roots);
     // Without a word about it, as clients start the reference server.
-    let over = if http {
-        Transport::Http(over_http(given.listen, given.token, given.hosts, given.origins)?)
-    } else {
-        Transport::Stdio
-    };
-    Ok(Deed::Serve(Serve { roots: given.roots, over }))
+    let over = if http { Transport::Http(over_http(given)?) } else { Transport::Stdio };
+    Ok(Deed::Serve(Serve { roots, over }))
 }
 
-fn over_http(
-    listen: Option<SocketAddr>,
-    token: Option<PathBuf>,
-    hosts: Vec<String>,
-    origins: Vec<String>,
-) -> Result<Http, String> {
+fn over_http(given: Given) -> Result<Http, String> {
+    let Given { listen, token, hosts, origins, socket, socket_group, .. } = given;
     let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7300)));
-    let token = token.ok_or("--listen needs --token-file FILE; --make-token FILE makes one")?;
+    let token = token.ok_or("to listen needs --token-file FILE; --make-token FILE makes one")?;
+    let socket = socket.map(|path| Socket { path, group: socket_group });
     if !listen.ip().is_loopback() && hosts.is_empty() {
         return Err(format!(
             "{listen} can be reached from other machines: name this one with --host, or listen on 127.0.0.1"
         ));
     }
-    Ok(Http { listen, token, hosts, origins })
+    Ok(Http { listen, token, hosts, origins, socket })
 }
 
 fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
@@ -182,6 +188,11 @@ mod tests {
         let Transport::Http(http) = served("--root /srv --token-file /t").over else { panic!("not HTTP") };
         assert_eq!(http.listen, "127.0.0.1:7300".parse().unwrap());
         assert!(parsed("--root /srv --listen 127.0.0.1:7300").unwrap_err().contains("--token-file"));
+        let local = "--root /srv --token-file /t --socket /run/s --socket-group borg";
+        let Transport::Http(http) = served(local).over else { panic!("not HTTP") };
+        assert_eq!(http.socket, Some(Socket { path: "/run/s".into(), group: Some("borg".into()) }));
+        assert!(parsed("--root /srv --socket /run/s").unwrap_err().contains("--token-file"));
+        assert!(parsed("--root /srv --token-file /t --socket-group borg").unwrap_err().contains("--socket PATH"));
         let open = "--root /srv --token-file /t --listen 0.0.0.0:7300";
         assert!(parsed(open).unwrap_err().contains("--host"));
         assert!(parsed(&format!("{open} --host edge.lan")).is_ok());

@@ -11,10 +11,11 @@ mod content;
 mod edit;
 mod fault;
 mod find;
-mod gate;
 mod globs;
 mod guard;
-mod http;
+mod health;
+#[cfg(test)]
+mod http_tests;
 mod links;
 mod list;
 mod paths;
@@ -24,12 +25,9 @@ mod quota;
 mod race_tests;
 mod read;
 mod roots;
-mod serve;
 mod shift;
-mod stdio;
 #[cfg(test)]
 mod testing;
-mod token;
 mod tools;
 mod walk;
 mod write;
@@ -38,19 +36,18 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use rmcp::ServiceExt as _;
-use rmcp::transport::async_rw::AsyncRwTransport;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use borg_mcp::token::{self, Token};
+use borg_mcp::{Door, Failure, Limits, Listen, Service};
 
 use args::{Deed, Serve, Transport};
 use roots::Roots;
 use tools::Tools;
 
-type Failure = Box<dyn std::error::Error>;
-
 /// File work waits for disks, so a few threads are enough and bound what a client can occupy.
 const THREADS: usize = 8;
+
+/// A file's text may double when it becomes JSON; and an answer may be as large.
+const LIMITS: Limits = Limits { body: 10 * 1024 * 1024, slots: 4 };
 
 fn main() -> ExitCode {
     let result = match args::parse(std::env::args_os()) {
@@ -86,7 +83,7 @@ fn run(serve: Serve) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(THREADS).build()?;
     let result = runtime.block_on(async {
         match serve.over {
-            Transport::Stdio => stdio(tools).await,
+            Transport::Stdio => borg_mcp::stdio(tools).await,
             Transport::Http(http) => listen(tools, http).await,
         }
     });
@@ -95,34 +92,14 @@ fn run(serve: Serve) -> Result<(), Failure> {
     result
 }
 
-async fn stdio(tools: Tools) -> Result<(), Failure> {
-    let (input, output) = rmcp::transport::stdio();
-    tools.serve(stdio::Bounded::new(AsyncRwTransport::new(input, output))).await?.waiting().await?;
-    Ok(())
-}
-
 async fn listen(tools: Tools, http: args::Http) -> Result<(), Failure> {
-    let listen = http.listen;
-    let token = token::Token::read(&http.token)?;
-    let weakness = token::weakness(&token, &http.token);
-    let door = http::Door { token, hosts: http.hosts, origins: http.origins };
-    let listener =
-        tokio::net::TcpListener::bind(listen).await.map_err(|e| format!("cannot listen on {listen}: {e}"))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let app = http::router(tools, door, stop.child_token());
-    complain(&format!("serving MCP at http://{}/mcp", listener.local_addr()?));
-    if let Some(weakness) = weakness {
+    let token = Token::read(&http.token)?;
+    if let Some(weakness) = token::weakness(&token, &http.token) {
         complain(&weakness);
     }
-    // Fails without systemd, and then nobody waits for it.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let server = tokio::spawn(serve::serve(listener, app, stop.clone()));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    stop.cancel();
-    Ok(server.await?)
+    let door = Door { token, hosts: http.hosts, origins: http.origins };
+    let health = health::of(Arc::clone(tools.roots()));
+    let listen = Listen { address: http.listen, door, socket: http.socket };
+    let service = Service { name: "borg-mcp-fs", tools, health, more: axum::Router::new(), limits: LIMITS };
+    borg_mcp::listen(service, listen).await
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use borg_compose::workshop::{host, namespaces};
+use borg_compose::workshop::{memory, namespaces};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -22,7 +22,7 @@ impl Place {
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         let nothing = None::<&str>;
         mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
-        let in_memory = host::available_memory() > ENOUGH_MEMORY;
+        let in_memory = memory::available() > ENOUGH_MEMORY;
         if in_memory {
             namespaces::tmpfs(folder.path(), "mode=0755").unwrap();
         }

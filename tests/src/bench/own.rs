@@ -91,7 +91,13 @@ impl Own {
                 self.settle(&[]);
                 self.measured(&self.command(&[]), None)
             }
-            Work::Check => self.measured(&self.bench.command(&["check", "--profile", &self.profile()]), None),
+            Work::Check => {
+                // So short that what else the machine does shows: the middle one of several.
+                let command = self.bench.command(&["check", "--profile", &self.profile()]);
+                let mut figures = (0..11).map(|_| self.measured(&command, None)).collect::<Result<Vec<_>, _>>()?;
+                figures.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+                Ok(figures.swap_remove(5))
+            }
             Work::CheckMany(count) => {
                 let mut command = Command::new(program());
                 command.args(["check", "--all"]).current_dir(self.folder(&format!("many-{count}")));

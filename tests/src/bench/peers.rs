@@ -57,12 +57,15 @@ impl Peers<'_> {
     /// tree's options is not wanted is edited out.
     fn live_build(&self, name: &str, edit: &str) -> Result<Figure, String> {
         let folder = self.yard.root().join(name);
-        if !folder.is_dir() {
-            let copied = Command::new("cp").arg("-a").arg(self.tree).arg(&folder).status().unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        // What `lb config` wrote for another tree would be taken for the user's own choice.
+        for part in ["auto", "config"] {
+            let _ = fs::remove_dir_all(folder.join(part));
+            let copied = Command::new("cp").arg("-a").arg(self.tree.join(part)).arg(&folder).status().unwrap();
             assert!(copied.success());
-            let edited = Command::new("sed").args(["-i", edit]).arg(folder.join("auto/config")).status().unwrap();
-            assert!(edited.success());
         }
+        let edited = Command::new("sed").args(["-i", edit]).arg(folder.join("auto/config")).status().unwrap();
+        assert!(edited.success());
         let proxy = self.yard.proxy();
         let script = "lb clean && lb config \"$@\" && lb build";
         let mut command = self.yard.command(&format!("/{name}"), "sh");
@@ -74,7 +77,9 @@ impl Peers<'_> {
 
     /// A disk image with the same packages, from the packages or (incremental) from the tree that the last run kept.
     fn mkosi(&self, content: &str, incremental: &str) -> Result<Figure, String> {
-        let folder = self.yard.root().join("mkosi");
+        // A build that keeps nothing also throws away what was kept.
+        let name = if incremental == "yes" { "mkosi-edit" } else { "mkosi" };
+        let folder = self.yard.root().join(name);
         fs::create_dir_all(folder.join("mkosi.extra/etc")).unwrap();
         for cache in ["cache", "trees"] {
             fs::create_dir_all(folder.join(cache)).unwrap();
@@ -88,12 +93,18 @@ impl Peers<'_> {
         let text =
             format!("Types: deb\nURIs: {mirror}\nSuites: trixie\nComponents: main non-free-firmware\nTrusted: yes\n");
         fs::write(sources.join("mkosi.sources"), text).unwrap();
-        let mut command = self.yard.command("/mkosi", "mkosi");
+        // It keeps initramfs-tools from making an initrd; and what is prepared is kept for edits.
+        let prepare = folder.join("mkosi.prepare.chroot");
+        let script =
+            "#!/bin/sh\nset -e\nfor v in $(ls /usr/lib/modules); do mkinitramfs -o /boot/initrd.img-$v $v; done\n";
+        fs::write(&prepare, script).unwrap();
+        fs::set_permissions(&prepare, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut command = self.yard.command(&format!("/{name}"), "mkosi");
         command.args([&format!("--incremental={incremental}"), "--force", "build"]);
         self.measured(&command)
     }
 
-    /// Nothing bootable: initramfs-tools makes the initrd as for the others, and mkosi need not make one of its own.
+    /// Without a boot loader, which the others have. initramfs-tools makes the initrd as for the others.
     fn mkosi_conf(&self) -> String {
         let packages: Vec<&str> = self.lock.packages.iter().map(|p| p.name.as_str()).collect();
         format!(

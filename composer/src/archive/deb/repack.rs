@@ -10,16 +10,26 @@ use crate::error::{IoContext, Result};
 /// The fastest of the ordinary levels: the file lives in a store, not on a mirror.
 const LEVEL: i32 = 1;
 
-/// Writes `deb` with other compression to `out`; `see` is told each path of its data, without a leading `./`. `scratch`
-/// is an empty file for what lies in between.
+/// Writes `deb` with other compression to `out`; `see` is told each path of its data, without a leading `./`, and may read
+/// what lies there. `scratch` is an empty file for what lies in between.
 ///
 /// dpkg takes it as it takes the first one: deb(5) allows zstd for data.tar.
-pub fn repack(deb: &Path, scratch: &mut File, out: &mut File, see: impl FnMut(&str)) -> Result<()> {
+pub fn repack(
+    deb: &Path,
+    scratch: &mut File,
+    out: &mut File,
+    see: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> Result<()> {
     let file = File::open(deb).at("open", deb)?;
     write(BufReader::new(file), scratch, out, see).map_err(|e| broken(deb, &e))
 }
 
-fn write(mut deb: impl Read + Seek, data: &mut File, out: &mut File, see: impl FnMut(&str)) -> io::Result<()> {
+fn write(
+    mut deb: impl Read + Seek,
+    data: &mut File,
+    out: &mut File,
+    see: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> io::Result<()> {
     let mut builder = ar::Builder::new(BufWriter::new(out));
     let mut archive = ar::Archive::new(&mut deb);
     while let Some(member) = archive.next_entry() {
@@ -39,17 +49,21 @@ fn write(mut deb: impl Read + Seek, data: &mut File, out: &mut File, see: impl F
     builder.into_inner()?.flush()
 }
 
-/// Compresses all of `tar` into `out`, telling `see` the paths on the way.
-fn compress(tar: &mut dyn Read, out: &mut File, mut see: impl FnMut(&str)) -> io::Result<()> {
+/// Compresses all of `tar` into `out`, showing `see` the files on the way.
+fn compress(
+    tar: &mut dyn Read,
+    out: &mut File,
+    mut see: impl FnMut(&str, &mut dyn Read) -> io::Result<()>,
+) -> io::Result<()> {
     let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(out), LEVEL)?;
     encoder.include_checksum(true)?;
     let mut tee = Tee { from: tar, to: &mut encoder };
     let mut archive = tar::Archive::new(&mut tee);
     for entry in archive.entries()? {
-        let entry = entry?;
+        let mut entry = entry?;
         let path = entry.path()?;
-        let path = path.strip_prefix("./").unwrap_or(&path);
-        see(&path.to_string_lossy());
+        let path = path.strip_prefix("./").unwrap_or(&path).to_string_lossy().into_owned();
+        see(&path, &mut entry)?;
     }
     // What follows the last entry.
     io::copy(&mut tee, &mut io::sink())?;

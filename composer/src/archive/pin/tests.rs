@@ -203,6 +203,13 @@ fn a_lock_is_stale_when_its_spec_changed() {
     let mut bench = Bench::new(&["a"]);
     let lock = bench.resolve(&["a 1"], None, &Update::Keep).unwrap();
     assert_eq!(lock::stale(&lock, &bench.spec), None);
+    let other = ImageSpec { hostname: "other".into(), ..bench.spec.clone() };
+    let stale = lock::stale(&lock, &other).unwrap();
+    let renewed = lock::renewed(&lock, &other, &stale, None).unwrap();
+    assert_eq!((lock::stale(&renewed, &other), &renewed.packages), (None, &lock.packages));
+    assert_eq!(lock::renewed(&lock, &other, &["packages".into(), "hostname".into()], None), None);
+    assert_eq!(lock::renewed(&lock, &other, &["a part of another version".into()], None), None);
+    assert_eq!(lock::renewed(&lock, &other, &stale, Some(7)).map(|lock| lock.epoch), Some(7));
     bench.spec.hostname = "other".into();
     bench.spec.packages.clear();
     assert_eq!(lock::stale(&lock, &bench.spec).unwrap(), ["hostname", "packages"]);

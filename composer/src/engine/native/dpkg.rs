@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::engine::job::Deb;
 use crate::engine::native::accounts;
-use crate::engine::native::modules;
 use crate::engine::native::order::{self, Needs};
+use crate::engine::native::standins;
 use crate::engine::native::target::Target;
 use crate::engine::ready;
 use crate::error::{IoContext, Result};
@@ -54,7 +54,7 @@ fn set_folder_times(folder: &Path, time: SystemTime) -> Result<()> {
 ///
 /// `ids` are numbers that users and groups must get.
 pub fn install_base(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store) -> Result<()> {
-    at_once(target, &paths(&in_order(debs), store)?, ids)
+    at_once(target, &paths(&in_order(debs), store)?, ids, true)
 }
 
 /// Installs packages on the base system, whatever their scripts rely on.
@@ -63,7 +63,7 @@ pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store)
     let needs = parallel::map(&paths, parallel::processors(), |path| Needs::read(path))?;
     for stage in order::stages(&needs) {
         let stage: Vec<PathBuf> = stage.into_iter().filter_map(|place| paths.get(place).cloned()).collect();
-        at_once(target, &stage, ids)?;
+        at_once(target, &stage, ids, false)?;
     }
     Ok(())
 }
@@ -72,7 +72,8 @@ fn paths(debs: &[&Deb], store: &Store) -> Result<Vec<PathBuf>> {
     debs.iter().map(|deb| ready::object(&deb.sha256, store)).collect()
 }
 
-fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>) -> Result<()> {
+/// `known` packages are those of the base layer.
+fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>, known: bool) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
@@ -80,8 +81,8 @@ fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>) -> Result<()> 
     // The initrd is made once, at the end, whatever the packages' triggers ask for.
     let mask = target.mask("usr/sbin/update-initramfs")?;
     let pools = ids.map(|ids| accounts::lay_out(ids, target)).transpose()?.flatten();
-    let configured = modules::beside(target, || {
-        let configure = dpkg(target).env("PATH", modules::PATH).args(["--configure", "-a"]);
+    let configured = standins::beside(target, known, || {
+        let configure = dpkg(target).env("PATH", standins::PATH).args(["--configure", "-a"]);
         configure.run().map_err(|e| name_package(e, "configured"))
     });
     for mask in mask.into_iter().chain(pools) {

@@ -9,10 +9,11 @@ mod dpkg;
 mod facts;
 mod initrd;
 mod marks;
-mod modules;
 mod order;
 pub mod pack;
+mod quick;
 pub mod squash;
+mod standins;
 mod target;
 
 use std::fs;
@@ -27,6 +28,8 @@ use crate::lock::types::Ids;
 use crate::store::Store;
 use crate::workshop::{self, Voice, namespaces};
 use crate::{Digest, Error};
+use quick::Quick;
+use squash::Pace;
 use target::Target;
 
 /// Makes what the job asks for. Layers are packed, and the initrd is made, while the work on the layers above goes on.
@@ -34,7 +37,9 @@ pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
     let work = Path::new(workshop::WORK);
     let (base_folder, packages_folder) = (work.join("base"), work.join("packages"));
     let layers = [packages_folder.clone(), base_folder.clone()];
-    let context = Context { job, store };
+    let quick = Quick::new(&job.modules, store);
+    let pace = Pace::new(job.initrd.is_some());
+    let context = Context { job, store, quick: &quick, pace: &pace };
     std::thread::scope(|scope| {
         let pack = |folder: &Path, made: Option<Unpacked>| {
             let folder = folder.to_owned();
@@ -51,6 +56,7 @@ pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
 
         let late = context.initrd(true).map(|input| context.boot(input, &layers)).transpose()?;
         let early = joined(early, "making the initrd")?;
+        context.pace.hurry(&job.log);
         Ok(Built {
             base: joined(base, "packing a layer")?,
             packages: joined(packages, "packing a layer")?,
@@ -75,6 +81,8 @@ struct Unpacked {
 struct Context<'a> {
     job: &'a SystemJob,
     store: &'a Store,
+    quick: &'a Quick,
+    pace: &'a Pace,
 }
 
 impl Context<'_> {
@@ -101,7 +109,7 @@ impl Context<'_> {
             |ids| {
                 fs::create_dir_all(folder).at("create", folder)?;
                 dpkg::bootstrap(folder, &input.essential, self.job.epoch, self.store)?;
-                let target = Target::enter(folder, self.job)?;
+                let target = Target::enter(folder, self.job, self.quick)?;
                 dpkg::install_base(&target, &all, ids, self.store)?;
                 target.leave()?;
                 clean::clean(folder)?;
@@ -151,7 +159,7 @@ impl Context<'_> {
     }
 
     fn fill_packages(&self, input: &PackagesInput, merged: &Path, ids: Option<&Ids>) -> Result<()> {
-        let target = Target::enter(merged, self.job)?;
+        let target = Target::enter(merged, self.job, self.quick)?;
         dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), ids, self.store)?;
         pack::write_tree(&input.units, merged, self.job.epoch)?;
         for command in &input.commands {
@@ -171,7 +179,7 @@ impl Context<'_> {
     fn boot(&self, input: &InitrdInput, layers: &[PathBuf]) -> Result<BootRecord> {
         let merged = overlay("initrd", layers, &Path::new(workshop::WORK).join("initrd-upper"))?;
         pack::write_tree(&input.files, &merged, self.job.epoch)?;
-        let target = Target::enter(&merged, self.job)?;
+        let target = Target::enter(&merged, self.job, self.quick)?;
         let record = initrd::make(&target, &merged, self.store)?;
         target.leave()?;
         namespaces::detach(&merged)?;
@@ -182,7 +190,7 @@ impl Context<'_> {
     /// Packs a layer and keeps it, whatever becomes of the rest of the build.
     fn squash(&self, folder: &Path, made: Unpacked) -> Result<LayerRecord> {
         let (digest, size) =
-            squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log)?;
+            squash::squash_folder(folder, self.job.epoch, self.job.compression, self.store, &self.job.log, self.pace)?;
         let Unpacked { key, facts, feeds_initrd } = made;
         let record = LayerRecord { digest, size, facts, feeds_initrd };
         self.store.put_record(LAYERS, &key.to_string(), &record)?;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::native::{marks, pack};
 use crate::error::{IoContext, Result};
@@ -13,6 +14,55 @@ use crate::{Digest, Error};
 
 /// Bytes between the packer and sqfstar.
 const BUFFER: usize = 1 << 20;
+/// What sqfstar may keep in memory.
+const MEMORY: &str = "128M";
+
+/// How packing shares the processors with what else this build does: what other layers wait for goes first, until nothing
+/// waits any more.
+#[derive(Debug)]
+pub struct Pace(AtomicBool);
+
+impl Pace {
+    /// `modest` if something else of this build has the first right to the processors.
+    pub fn new(modest: bool) -> Self {
+        Pace(AtomicBool::new(modest))
+    }
+
+    fn is_modest(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// What sqfstar is started by. Who is not root could not take `chrt --idle` back.
+    fn words(&self) -> (&'static str, &'static [&'static str]) {
+        match (self.is_modest(), rootless::inside()) {
+            (false, _) => ("sqfstar", &[]),
+            (true, true) => ("nice", &["-n", "19", "sqfstar"]),
+            (true, false) => ("chrt", &["--idle", "0", "sqfstar"]),
+        }
+    }
+
+    /// Lets packing that goes on have its share from now on. On a busy machine it would otherwise get none.
+    pub fn hurry(&self, log: &Path) {
+        if !self.0.swap(false, Ordering::SeqCst) || rootless::inside() {
+            return;
+        }
+        for process in idle() {
+            // It may have ended meanwhile.
+            let _ =
+                Run::new("chrt").args(["--all-tasks", "--other", "--pid", "0"]).arg(process.to_string()).log(log).run();
+        }
+    }
+}
+
+/// The processes of this worker that pack, or are about to: all that were started by `chrt --idle`.
+fn idle() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let packs = |pid: &u32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        ["sqfstar", "chrt"].contains(&name.trim_end())
+    };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(packs).collect()
+}
 
 /// Packs a folder into the store; answers with digest and size.
 pub fn squash_folder(
@@ -21,8 +71,9 @@ pub fn squash_folder(
     compression: Compression,
     store: &Store,
     log: &Path,
+    pace: &Pace,
 ) -> Result<(Digest, u64)> {
-    squash(epoch, compression, store, log, |sink| pack::pack(folder, epoch, sink))
+    squash(epoch, compression, store, log, pace, |sink| pack::pack(folder, epoch, sink))
 }
 
 /// Packs whatever `write` streams as tar.
@@ -31,11 +82,12 @@ pub fn squash(
     compression: Compression,
     store: &Store,
     log: &Path,
+    pace: &Pace,
     write: impl FnOnce(BufWriter<std::io::PipeWriter>) -> Result<()> + Send,
 ) -> Result<(Digest, u64)> {
     let out = store.temporary()?;
     let (reader, writer) = std::io::pipe().at("make", Path::new("a pipe"))?;
-    let run = sqfstar(out.path(), epoch, compression, log);
+    let run = sqfstar(out.path(), epoch, compression, log, pace);
     std::thread::scope(|scope| {
         let packing = scope.spawn(move || write(BufWriter::with_capacity(BUFFER, writer)));
         let squashed = run.run_with_stdin(File::from(std::os::fd::OwnedFd::from(reader)));
@@ -50,17 +102,19 @@ pub fn squash(
     Ok((digest, size))
 }
 
-fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path) -> Run {
+fn sqfstar(out: &Path, epoch: u64, compression: Compression, log: &Path, pace: &Pace) -> Run {
     let compressor: &[&str] = match compression {
         Compression::Zstd => &["-comp", "zstd", "-Xcompression-level", "6"],
         Compression::Fast => &["-comp", "zstd", "-Xcompression-level", "3"],
         Compression::Xz => &["-comp", "xz", "-Xbcj", "x86"],
     };
-    // What the other layers wait for goes first: packing has time until the initrd is made.
-    Run::new("nice")
-        .args(["-n", "19", "sqfstar"])
+    let (program, modest) = pace.words();
+    Run::new(program)
+        .args(modest)
         .args(compressor)
         .args(["-b", "1M", "-reproducible", "-exit-on-error", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0"])
+        // Else a quarter of the machine's memory fills with what waits to be packed.
+        .args(["-mem", MEMORY])
         .args(["-no-progress", "-quiet", "-force"])
         .arg(out)
         .env("SOURCE_DATE_EPOCH", epoch.to_string())

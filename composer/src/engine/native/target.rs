@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Kind;
 use crate::engine::job::SystemJob;
+use crate::engine::native::quick::Quick;
 use crate::error::{IoContext, Result};
 use crate::workshop::{Run, clock, namespaces};
 
@@ -13,15 +14,16 @@ const POLICY_RC_D: &str = "#!/bin/sh\nexit 101\n";
 
 /// A root with /proc, /dev and the policy that nothing starts.
 #[derive(Debug)]
-pub struct Target {
+pub struct Target<'a> {
     pub root: PathBuf,
+    pub quick: &'a Quick,
     epoch: u64,
     log: PathBuf,
 }
 
-impl Target {
-    pub fn enter(root: &Path, job: &SystemJob) -> Result<Self> {
-        let target = Target { root: root.to_owned(), epoch: job.epoch, log: job.log.clone() };
+impl<'a> Target<'a> {
+    pub fn enter(root: &Path, job: &SystemJob, quick: &'a Quick) -> Result<Self> {
+        let target = Target { root: root.to_owned(), quick, epoch: job.epoch, log: job.log.clone() };
         namespaces::devices(root)?;
         namespaces::proc(&root.join("proc"))?;
         for name in ["run", "tmp"] {

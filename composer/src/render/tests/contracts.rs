@@ -74,7 +74,7 @@ fn systemd_verifies_every_unit() {
     fs::copy("/bin/true", image.join("usr/lib/systemd/systemd-networkd-wait-online")).unwrap();
     let root = format!("--root={}", image.display());
     silent("systemd-analyze", &["verify", "--man=no", "--recursive-errors=one", &root, wait_online.to_str().unwrap()]);
-    assert_eq!(found, 6);
+    assert_eq!(found, 7);
 }
 
 /// The long-running services of ours that the network or a cable can reach are confined.
@@ -189,6 +189,7 @@ fn presets_enable_what_the_policy_names() {
         enabled,
         [
             "borg-boot-check.service",
+            "borg-com-monitor-token.service",
             "borg-com-monitor.service",
             "borg-mcp-fs-token.service",
             "borg-mcp-fs.service",

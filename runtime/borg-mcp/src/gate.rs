@@ -1,4 +1,4 @@
-//! What a request over HTTP must pass before a tool hears of it: the token, the rate, a free slot, and time.
+//! What a request over HTTP must pass before a tool hears of it: the token, then the rate, a free slot, and time.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,30 +16,31 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::token::Token;
 
-/// How many requests are worked on, or their answers still held, at once.
-const SLOTS: usize = 4;
 /// How long one may wait for a slot.
 const WAIT: Duration = Duration::from_secs(20);
 /// The longest that a request may take, its coming in included; and again the longest that its answer may take to leave.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
+/// The most bytes of an answer: the largest text that a tool gives, twice, and what is around it.
+const ANSWER_LIMIT: usize = 48 * 1024 * 1024;
 /// Requests a second, on average and at once.
 const RATE: f64 = 100.0;
 const BURST: f64 = 200.0;
 
+/// Slots and rate, for all connections of a service together.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    token: Token,
     slots: Arc<Semaphore>,
     bucket: Mutex<Bucket>,
 }
 
 impl Gate {
-    pub fn new(token: Token) -> Self {
+    /// `slots` requests are worked on, or their answers still held, at once.
+    pub fn new(slots: usize) -> Self {
         let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
-        Gate(Arc::new(Inner { token, slots: Arc::new(Semaphore::new(SLOTS)), bucket }))
+        Gate(Arc::new(Inner { slots: Arc::new(Semaphore::new(slots)), bucket }))
     }
 }
 
@@ -62,24 +63,26 @@ impl Bucket {
     }
 }
 
-pub async fn pass(State(Gate(gate)): State<Gate>, request: Request, next: Next) -> Response {
+pub async fn ask(State(token): State<Arc<Token>>, request: Request, next: Next) -> Response {
     // Only the header counts: what stands in a URL ends up in logs and histories.
     let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    if !header.is_some_and(|header| gate.token.is_in(header)) {
-        let mut response = (StatusCode::UNAUTHORIZED, "send the token as `Authorization: Bearer …`\n").into_response();
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return response;
+    if header.is_some_and(|header| token.is_in(header)) {
+        return next.run(request).await;
     }
+    let mut response = (StatusCode::UNAUTHORIZED, "send the token as `Authorization: Bearer …`\n").into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+pub async fn pass(State(Gate(gate)): State<Gate>, request: Request, next: Next) -> Response {
     if !gate.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
         return busy(StatusCode::TOO_MANY_REQUESTS);
     }
     let Ok(Ok(slot)) = tokio::time::timeout(WAIT, Arc::clone(&gate.slots).acquire_owned()).await else {
         return busy(StatusCode::SERVICE_UNAVAILABLE);
     };
-    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
-        Ok(response) => hold(response, slot).await,
-        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-    }
+    let answer = async { hold(next.run(request).await, slot).await };
+    tokio::time::timeout(REQUEST_TIME, answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 fn busy(status: StatusCode) -> Response {
@@ -91,8 +94,12 @@ fn busy(status: StatusCode) -> Response {
 /// The slot stays taken until the answer is read: a client that does not read it holds memory.
 async fn hold(response: Response, slot: OwnedSemaphorePermit) -> Response {
     let (parts, body) = response.into_parts();
-    // Whole already: no answer of ours is a stream.
-    let Ok(rest) = to_bytes(body, usize::MAX).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    // One message, whole. A stream of events would never be, and would hold its slot.
+    let streams = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if streams {
+        return (StatusCode::NOT_IMPLEMENTED, "no streams over HTTP\n").into_response();
+    }
+    let Ok(rest) = to_bytes(body, ANSWER_LIMIT).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let until = Instant::now() + REQUEST_TIME;
     Response::from_parts(parts, Body::new(Held { rest, until, _slot: slot }))
 }

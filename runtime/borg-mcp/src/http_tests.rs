@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode};
+use rmcp::ServerHandler;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::*;
+use crate::listen::Limits;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":
+    {"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
+
+/// A server without tools.
+#[derive(Debug, Clone)]
+struct Bare;
+
+impl ServerHandler for Bare {}
+
+fn request(body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(Method::POST)
+        .uri("/mcp")
+        .header("host", "127.0.0.1:7300")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .body(body.into())
+        .unwrap()
+}
+
+fn both(health: Result<(), String>) -> Routers {
+    let door = Door { token: Token::parse(TOKEN.as_bytes()).unwrap(), hosts: vec![], origins: vec![] };
+    let health: Health = Arc::new(move || {
+        let health = health.clone();
+        Box::pin(async move { health })
+    });
+    let more = Router::new().route("/metrics", get(|| async { "metrics" }));
+    routers(
+        Service { name: "bare", tools: Bare, health, more, limits: Limits { body: 10_000, slots: 4 } },
+        door,
+        CancellationToken::new(),
+    )
+}
+
+async fn answer(app: Router, request: Request<Body>) -> (StatusCode, String) {
+    let response = app.oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+async fn send(request: Request<Body>) -> (StatusCode, String) {
+    answer(both(Ok(())).token, request).await
+}
+
+#[tokio::test]
+async fn only_the_token_in_its_header_opens() {
+    let uris =
+        ["/mcp", &format!("/mcp?token={TOKEN}"), &format!("/mcp?access_token={TOKEN}"), &format!("/mcp/{TOKEN}")];
+    let headers = [None, Some("Bearer wrong"), Some(TOKEN), Some("Basic MDEyMzQ1Njc4OWFiY2RlZg=="), Some("Bearer ")];
+    for uri in uris {
+        for header in headers {
+            for method in [Method::POST, Method::GET, Method::DELETE, Method::OPTIONS] {
+                let mut request = request(INITIALIZE);
+                *request.uri_mut() = uri.parse().unwrap();
+                *request.method_mut() = method.clone();
+                match header {
+                    None => drop(request.headers_mut().remove("authorization")),
+                    Some(value) => drop(request.headers_mut().insert("authorization", value.parse().unwrap())),
+                }
+                let (status, body) = send(request).await;
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {uri} {header:?}: {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn too_large_and_too_many_are_refused() {
+    let large = format!("{INITIALIZE}{}", " ".repeat(10_000));
+    assert_eq!(send(request(large)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let app = both(Ok(())).token;
+    let mut refused = 0;
+    for _ in 0..400 {
+        let mut request = request("");
+        *request.method_mut() = Method::GET;
+        let response = app.clone().oneshot(request).await.unwrap();
+        refused += usize::from(response.status() == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert!(refused > 0);
+}
+
+#[tokio::test]
+async fn foreign_hosts_and_origins_are_forbidden() {
+    let cases = [
+        ("host", "evil.example", StatusCode::FORBIDDEN),
+        ("host", "localhost:7300", StatusCode::OK),
+        ("origin", "http://evil.example", StatusCode::FORBIDDEN),
+        ("origin", "http://localhost.evil.example:7300", StatusCode::FORBIDDEN),
+        ("origin", "null", StatusCode::FORBIDDEN),
+        ("origin", "http://localhost:7300", StatusCode::OK),
+    ];
+    for (header, value, expected) in cases {
+        let mut request = request(INITIALIZE);
+        request.headers_mut().insert(header, value.parse().unwrap());
+        let (status, body) = send(request).await;
+        assert_eq!(status, expected, "{header}: {value}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn health_needs_nothing() {
+    let get = || Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(send(get()).await, (StatusCode::OK, "ok".to_owned()));
+    let ill = both(Err("the disk is gone".into())).token;
+    assert_eq!(answer(ill, get()).await, (StatusCode::SERVICE_UNAVAILABLE, "the disk is gone".to_owned()));
+}
+
+#[tokio::test]
+async fn a_peer_needs_no_token_and_obeys_all_else() {
+    let mut from_peer = request(INITIALIZE);
+    from_peer.headers_mut().remove("authorization");
+    let (status, body) = answer(both(Ok(())).peers, from_peer).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    for (header, value) in [("host", "evil.example"), ("origin", "http://evil.example")] {
+        let mut request = request(INITIALIZE);
+        request.headers_mut().insert(header, value.parse().unwrap());
+        assert_eq!(answer(both(Ok(())).peers, request).await.0, StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn what_else_there_is_needs_the_token_too() {
+    let asked = |token: bool| {
+        let mut request = request("");
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = "/metrics".parse().unwrap();
+        if !token {
+            request.headers_mut().remove("authorization");
+        }
+        request
+    };
+    assert_eq!(send(asked(false)).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(send(asked(true)).await, (StatusCode::OK, "metrics".to_owned()));
+}
