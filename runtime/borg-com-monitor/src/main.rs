@@ -24,8 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use borg_config::{COM_MONITOR_PATH, ComMonitor, McpListen};
-use borg_mcp::token::{self, Token};
-use borg_mcp::{Door, Failure, Limits, Listen, Service, Socket};
+use borg_mcp::{Failure, Limits, Listen, Service, Socket, token};
 use lexopt::prelude::*;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -165,17 +164,13 @@ fn serve(shared: &Shared, stdio: bool, listen: Option<McpListen>, alive: &Arc<At
 }
 
 async fn http(tools: Tools, shared: &Shared, listen: McpListen, alive: Arc<AtomicBool>) -> Result<(), Failure> {
-    let token = Token::read(&listen.token_file)?;
-    if let Some(weakness) = token::weakness(&token, &listen.token_file) {
-        shared.record.warning(&weakness);
-    }
-    let door = Door { token, hosts: vec![], origins: vec![] };
-    let socket = listen.socket.map(|path| Socket { path, group: listen.socket_group });
+    let McpListen { address, token_file: token, socket, socket_group: group } = listen;
     let board = Arc::clone(&shared.board);
     let metrics = move || std::future::ready(metrics::text(&board.all()));
     let more = axum::Router::new().route("/metrics", axum::routing::get(metrics));
     let service = Service { name: NAME, tools, health: health(alive), more, limits: LIMITS };
-    borg_mcp::listen(service, Listen { address: listen.address, door, socket }).await
+    let socket = socket.map(|path| Socket { path, group });
+    borg_mcp::listen(service, Listen { address, token, hosts: vec![], origins: vec![], socket }).await
 }
 
 /// Whether ports are looked for. What is plugged in, and whether it can be read, is in the metrics: no port is missed here.

@@ -66,9 +66,14 @@ struct Monitor {
     listeners: BTreeMap<u64, JoinHandle<()>>,
     /// Told once and not again until the port is gone.
     told: BTreeSet<PathBuf>,
-    refused: BTreeMap<u64, PathBuf>,
-    /// Could not be opened at the first look.
-    fresh: BTreeSet<u64>,
+    refused: BTreeMap<u64, Refused>,
+}
+
+/// A port that could not be opened.
+struct Refused {
+    path: PathBuf,
+    /// How many looks in a row.
+    looks: u64,
 }
 
 /// Runs until `stop` is set. A port that is missing or broken is waited for, never fatal.
@@ -93,11 +98,11 @@ impl Monitor {
                 shared.record.notice(&format!("{}: the kernel's console, left alone", path.display()));
             }
         }
-        self.refused.retain(|number, path| {
+        self.refused.retain(|number, refused| {
             // The same port may have got another name: then the first one is no fault any more.
-            let there = scan.found.get(number).is_some_and(|found| found.path == *path);
+            let there = scan.found.get(number).is_some_and(|found| found.path == refused.path);
             if !there {
-                shared.board.forget_fault(&path.display().to_string());
+                shared.board.forget_fault(&refused.path.display().to_string());
             }
             there
         });
@@ -110,17 +115,11 @@ impl Monitor {
 
     fn listen(&mut self, number: u64, found: Found, shared: &Shared) {
         let name = found.path.display().to_string();
-        let opened = open(&found).map(Arc::new);
-        if opened.is_err() && !self.refused.contains_key(&number) && self.fresh.insert(number) {
-            // udev may not be done with a port that was plugged in just now; the next look tells.
-            return;
-        }
-        self.fresh.remove(&number);
-        let known = opened.as_ref().map(Arc::clone).map_err(ToString::to_string);
-        shared.board.opened(&name, &found.rule, known);
-        match opened {
+        match open(&found) {
             Ok(port) => {
                 self.refused.remove(&number);
+                let port = Arc::new(port);
+                shared.board.opened(&name, &found.rule, Ok(Arc::clone(&port)));
                 shared.record.notice(&format!("{name}: listening at {} baud", found.rule.baud));
                 let listener = Listener { port, name: name.clone(), found, shared: shared.clone() };
                 match thread::Builder::new().spawn(move || listener.run()) {
@@ -131,11 +130,17 @@ impl Monitor {
                     }
                 }
             }
-            Err(e) => {
-                if self.refused.insert(number, found.path).is_none() {
-                    shared.record.warning(&format!("{name}: cannot listen: {e}; trying on"));
-                }
-            }
+            Err(e) => self.refuse(number, &found, &name, &e.to_string(), shared),
+        }
+    }
+
+    /// udev may not be done with a port that was plugged in just now: only the second look in a row tells.
+    fn refuse(&mut self, number: u64, found: &Found, name: &str, fault: &str, shared: &Shared) {
+        let refused = self.refused.entry(number).or_insert_with(|| Refused { path: found.path.clone(), looks: 0 });
+        refused.looks += 1;
+        if refused.looks == 2 {
+            shared.board.opened(name, &found.rule, Err(fault.to_owned()));
+            shared.record.warning(&format!("{name}: cannot listen: {fault}; trying on"));
         }
     }
 }

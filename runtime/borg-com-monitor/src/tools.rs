@@ -2,8 +2,8 @@
 //! whose content are its newest lines and to which clients can subscribe.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use borg_mcp::{ToolList, fault};
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListResourcesResult,
@@ -25,14 +25,14 @@ const SHOWN: usize = 100;
 #[derive(Debug, Clone)]
 pub struct Tools {
     shared: Shared,
-    list: Arc<Vec<Tool>>,
+    list: ToolList,
     /// Whether the transport can tell a client of something that it did not just ask for.
     subscriptions: bool,
 }
 
 impl Tools {
     pub fn new(shared: Shared, subscriptions: bool) -> Result<Self, serde_json::Error> {
-        Ok(Tools { shared, list: Arc::new(serde_json::from_str(TOOLS)?), subscriptions })
+        Ok(Tools { shared, list: ToolList::parse(TOOLS)?, subscriptions })
     }
 
     fn resource(&self, uri: &str) -> Option<ResourceContents> {
@@ -60,11 +60,11 @@ impl ServerHandler for Tools {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, rmcp::ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.list.to_vec()))
+        Ok(self.list.all())
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.list.iter().find(|tool| tool.name == name).cloned()
+        self.list.get(name).cloned()
     }
 
     async fn call_tool(
@@ -79,7 +79,7 @@ impl ServerHandler for Tools {
                 result.structured_content = Some(structured);
                 result
             }
-            Err(fault) => CallToolResult::error(vec![ContentBlock::text(fault)]),
+            Err(text) => fault(&text),
         };
         Ok(result.into())
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use borg_mcp::Socket;
+use borg_mcp::{Listen, Socket};
 use lexopt::prelude::*;
 
 use crate::roots::Wanted;
@@ -47,16 +47,7 @@ pub struct Serve {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Transport {
     Stdio,
-    Http(Http),
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub struct Http {
-    pub listen: SocketAddr,
-    pub token: PathBuf,
-    pub hosts: Vec<String>,
-    pub origins: Vec<String>,
-    pub socket: Option<Socket>,
+    Http(Listen),
 }
 
 #[derive(Default)]
@@ -117,17 +108,17 @@ fn serve(mut given: Given) -> Result<Deed, String> {
     Ok(Deed::Serve(Serve { roots, over }))
 }
 
-fn over_http(given: Given) -> Result<Http, String> {
+fn over_http(given: Given) -> Result<Listen, String> {
     let Given { listen, token, hosts, origins, socket, socket_group, .. } = given;
-    let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7300)));
+    let address = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7300)));
     let token = token.ok_or("to listen needs --token-file FILE; --make-token FILE makes one")?;
     let socket = socket.map(|path| Socket { path, group: socket_group });
-    if !listen.ip().is_loopback() && hosts.is_empty() {
+    if !address.ip().is_loopback() && hosts.is_empty() {
         return Err(format!(
-            "{listen} can be reached from other machines: name this one with --host, or listen on 127.0.0.1"
+            "{address} can be reached from other machines: name this one with --host, or listen on 127.0.0.1"
         ));
     }
-    Ok(Http { listen, token, hosts, origins, socket })
+    Ok(Listen { address, token, hosts, origins, socket })
 }
 
 fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
@@ -186,7 +177,7 @@ mod tests {
     #[test]
     fn it_listens_on_loopback_and_with_a_token_only() {
         let Transport::Http(http) = served("--root /srv --token-file /t").over else { panic!("not HTTP") };
-        assert_eq!(http.listen, "127.0.0.1:7300".parse().unwrap());
+        assert_eq!(http.address, "127.0.0.1:7300".parse().unwrap());
         assert!(parsed("--root /srv --listen 127.0.0.1:7300").unwrap_err().contains("--token-file"));
         let local = "--root /srv --token-file /t --socket /run/s --socket-group borg";
         let Transport::Http(http) = served(local).over else { panic!("not HTTP") };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Request, StatusCode};
+use borg_mcp::Service;
 use borg_mcp::http::routers;
-use borg_mcp::token::Token;
-use borg_mcp::{Door, Service};
+use borg_mcp::testing::{INITIALIZE, door, request};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -17,28 +17,11 @@ use crate::roots::Roots;
 use crate::testing::wanted;
 use crate::tools::Tools;
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":
-    {"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
-
-fn request(body: impl Into<Body>) -> Request<Body> {
-    Request::builder()
-        .method(Method::POST)
-        .uri("/mcp")
-        .header("host", "127.0.0.1:7300")
-        .header("authorization", format!("Bearer {TOKEN}"))
-        .header("content-type", "application/json")
-        .header("accept", "application/json, text/event-stream")
-        .body(body.into())
-        .unwrap()
-}
-
 fn app(root: &std::path::Path) -> Router {
     let tools = Tools::new(Arc::new(Roots::open(&[wanted(root)], None).unwrap())).unwrap();
-    let door = Door { token: Token::parse(TOKEN.as_bytes()).unwrap(), hosts: vec![], origins: vec![] };
     let health = health::of(Arc::clone(tools.roots()));
     let service = Service { name: "borg-mcp-fs", tools, health, more: Router::new(), limits: crate::LIMITS };
-    routers(service, door, CancellationToken::new()).token
+    routers(service, door(), CancellationToken::new()).token
 }
 
 async fn send(root: &std::path::Path, request: Request<Body>) -> (StatusCode, Value) {

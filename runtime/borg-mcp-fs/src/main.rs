@@ -36,8 +36,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use borg_mcp::token::{self, Token};
-use borg_mcp::{Door, Failure, Limits, Listen, Service};
+use borg_mcp::{Failure, Limits, Listen, Service, token};
 
 use args::{Deed, Serve, Transport};
 use roots::Roots;
@@ -92,14 +91,8 @@ fn run(serve: Serve) -> Result<(), Failure> {
     result
 }
 
-async fn listen(tools: Tools, http: args::Http) -> Result<(), Failure> {
-    let token = Token::read(&http.token)?;
-    if let Some(weakness) = token::weakness(&token, &http.token) {
-        complain(&weakness);
-    }
-    let door = Door { token, hosts: http.hosts, origins: http.origins };
+async fn listen(tools: Tools, listen: Listen) -> Result<(), Failure> {
     let health = health::of(Arc::clone(tools.roots()));
-    let listen = Listen { address: http.listen, door, socket: http.socket };
     let service = Service { name: "borg-mcp-fs", tools, health, more: axum::Router::new(), limits: LIMITS };
     borg_mcp::listen(service, listen).await
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use borg_mcp::{ToolList, fault};
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult, PaginatedRequestParams,
+    ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::Value;
@@ -28,14 +29,14 @@ const TOOLS: &str = include_str!("tools.json");
 #[derive(Debug, Clone)]
 pub struct Tools {
     roots: Arc<Roots>,
-    list: Arc<Vec<Tool>>,
+    list: ToolList,
     /// One change at a time, so that no two clients' edits of a file are mixed.
     writing: Arc<Mutex<()>>,
 }
 
 impl Tools {
     pub fn new(roots: Arc<Roots>) -> Result<Self, serde_json::Error> {
-        Ok(Tools { roots, list: Arc::new(serde_json::from_str(TOOLS)?), writing: Arc::default() })
+        Ok(Tools { roots, list: ToolList::parse(TOOLS)?, writing: Arc::default() })
     }
 
     pub fn roots(&self) -> &Arc<Roots> {
@@ -43,8 +44,7 @@ impl Tools {
     }
 
     fn writes(&self, name: &str) -> bool {
-        let tool = self.list.iter().find(|tool| tool.name == name);
-        tool.and_then(|tool| tool.annotations.as_ref()?.read_only_hint) == Some(false)
+        self.list.get(name).and_then(|tool| tool.annotations.as_ref()?.read_only_hint) == Some(false)
     }
 
     /// Runs a tool on a thread that may block, and stops waiting for it when it takes too long.
@@ -87,10 +87,6 @@ fn result(answer: Result<Answer, Fault>) -> CallToolResult {
     }
 }
 
-fn fault(text: &str) -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text(text)])
-}
-
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity = Implementation::new("borg-mcp-fs", env!("CARGO_PKG_VERSION")).with_title("BorgOS files");
@@ -104,11 +100,11 @@ impl ServerHandler for Tools {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, rmcp::ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.list.to_vec()))
+        Ok(self.list.all())
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.list.iter().find(|tool| tool.name == name).cloned()
+        self.list.get(name).cloned()
     }
 
     async fn call_tool(

@@ -23,13 +23,11 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// How long a service may take to say how it is.
 const HEALTH_TIME: Duration = Duration::from_secs(2);
 
-/// Who may call, and from where.
+/// Who may call, and from where; as [`crate::Listen`] has it, with the token read.
 #[derive(Debug)]
 pub struct Door {
     pub token: Token,
-    /// Further names of this machine that clients use; only a service open to other machines needs them.
     pub hosts: Vec<String>,
-    /// Origins of web pages; without any, pages that this machine serves.
     pub origins: Vec<String>,
 }
 

@@ -9,10 +9,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::listen::Limits;
-
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":
-    {"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
+use crate::testing::{INITIALIZE, TOKEN, door, request};
 
 /// A server without tools.
 #[derive(Debug, Clone)]
@@ -20,20 +17,7 @@ struct Bare;
 
 impl ServerHandler for Bare {}
 
-fn request(body: impl Into<Body>) -> Request<Body> {
-    Request::builder()
-        .method(Method::POST)
-        .uri("/mcp")
-        .header("host", "127.0.0.1:7300")
-        .header("authorization", format!("Bearer {TOKEN}"))
-        .header("content-type", "application/json")
-        .header("accept", "application/json, text/event-stream")
-        .body(body.into())
-        .unwrap()
-}
-
 fn both(health: Result<(), String>) -> Routers {
-    let door = Door { token: Token::parse(TOKEN.as_bytes()).unwrap(), hosts: vec![], origins: vec![] };
     let health: Health = Arc::new(move || {
         let health = health.clone();
         Box::pin(async move { health })
@@ -41,7 +25,7 @@ fn both(health: Result<(), String>) -> Routers {
     let more = Router::new().route("/metrics", get(|| async { "metrics" }));
     routers(
         Service { name: "bare", tools: Bare, health, more, limits: Limits { body: 10_000, slots: 4 } },
-        door,
+        door(),
         CancellationToken::new(),
     )
 }

@@ -4,13 +4,18 @@
 
 mod gate;
 pub mod http;
+mod list;
 mod listen;
 mod peers;
 mod serve;
 mod stdio;
+#[cfg(any(test, feature = "testing"))]
+#[allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+pub mod testing;
 pub mod token;
 
-pub use http::{Door, Health};
+pub use http::Health;
+pub use list::{ToolList, fault};
 pub use listen::{Limits, Listen, Service, Socket, listen};
 pub use stdio::serve as stdio;
 

@@ -17,6 +17,7 @@ use crate::Failure;
 use crate::http::{self, Door, Health};
 use crate::peers::Peers;
 use crate::serve::{Tcp, Unix, serve};
+use crate::token::{self, Token};
 
 /// What is served.
 pub struct Service<S> {
@@ -38,10 +39,16 @@ pub struct Limits {
     pub slots: usize,
 }
 
-#[derive(Debug)]
+/// Where a service listens, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     pub address: SocketAddr,
-    pub door: Door,
+    /// The file with the bearer token.
+    pub token: PathBuf,
+    /// Further names of this machine that clients use; only a service open to other machines needs them.
+    pub hosts: Vec<String>,
+    /// Origins of web pages; without any, pages that this machine serves.
+    pub origins: Vec<String>,
     pub socket: Option<Socket>,
 }
 
@@ -57,8 +64,13 @@ pub async fn listen<S>(service: Service<S>, listen: Listen) -> Result<(), Failur
 where
     S: ServerHandler + Clone,
 {
-    let Listen { address, door, socket } = listen;
+    let Listen { address, token: file, hosts, origins, socket } = listen;
     let name = service.name;
+    let token = Token::read(&file)?;
+    if let Some(weakness) = token::weakness(&token, &file) {
+        say(name, &weakness);
+    }
+    let door = Door { token, hosts, origins };
     let listener = TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))?;
     let local = socket.as_ref().map(bind).transpose()?;
     let mut terminate = signal(SignalKind::terminate())?;

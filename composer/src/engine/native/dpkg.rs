@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::engine::job::Deb;
 use crate::engine::native::accounts;
 use crate::engine::native::order::{self, Needs};
-use crate::engine::native::standins;
+use crate::engine::native::quick::Quick;
+use crate::engine::native::standins::{self, Beside};
 use crate::engine::native::target::Target;
 use crate::engine::ready;
 use crate::error::{IoContext, Result};
@@ -53,17 +54,17 @@ fn set_folder_times(folder: &Path, time: SystemTime) -> Result<()> {
 /// already there.
 ///
 /// `ids` are numbers that users and groups must get.
-pub fn install_base(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store) -> Result<()> {
-    at_once(target, &paths(&in_order(debs), store)?, ids, true)
+pub fn install_base(target: &Target, debs: &[&Deb], ids: Option<&Ids>, quick: &Quick, store: &Store) -> Result<()> {
+    at_once(target, &paths(&in_order(debs), store)?, ids, &Beside { quick, base: true })
 }
 
 /// Installs packages on the base system, whatever their scripts rely on.
-pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, store: &Store) -> Result<()> {
+pub fn install(target: &Target, debs: &[&Deb], ids: Option<&Ids>, quick: &Quick, store: &Store) -> Result<()> {
     let paths = paths(&in_order(debs), store)?;
     let needs = parallel::map(&paths, parallel::processors(), |path| Needs::read(path))?;
     for stage in order::stages(&needs) {
         let stage: Vec<PathBuf> = stage.into_iter().filter_map(|place| paths.get(place).cloned()).collect();
-        at_once(target, &stage, ids, false)?;
+        at_once(target, &stage, ids, &Beside { quick, base: false })?;
     }
     Ok(())
 }
@@ -72,8 +73,7 @@ fn paths(debs: &[&Deb], store: &Store) -> Result<Vec<PathBuf>> {
     debs.iter().map(|deb| ready::object(&deb.sha256, store)).collect()
 }
 
-/// `known` packages are those of the base layer.
-fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>, known: bool) -> Result<()> {
+fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>, beside: &Beside<'_>) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
@@ -81,7 +81,7 @@ fn at_once(target: &Target, paths: &[PathBuf], ids: Option<&Ids>, known: bool) -
     // The initrd is made once, at the end, whatever the packages' triggers ask for.
     let mask = target.mask("usr/sbin/update-initramfs")?;
     let pools = ids.map(|ids| accounts::lay_out(ids, target)).transpose()?.flatten();
-    let configured = standins::beside(target, known, || {
+    let configured = beside.run(target, || {
         let configure = dpkg(target).env("PATH", standins::PATH).args(["--configure", "-a"]);
         configure.run().map_err(|e| name_package(e, "configured"))
     });

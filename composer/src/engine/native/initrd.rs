@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use crate::engine::job::BootRecord;
+use crate::engine::native::quick::Quick;
 use crate::engine::native::target::Target;
 use crate::error::{IoContext, Result};
 use crate::store::Store;
@@ -11,12 +12,12 @@ use crate::workshop::Voice;
 use crate::{Digest, Error};
 
 /// Runs mkinitramfs for the one kernel in `root` and puts both files into the store.
-pub fn make(target: &Target, root: &Path, store: &Store) -> Result<BootRecord> {
+pub fn make(target: &Target, root: &Path, quick: &Quick, store: &Store) -> Result<BootRecord> {
     let version = kernel_version(root)?;
     Voice.say("initrd", &format!("for kernel {version}"));
     let image = format!("/tmp/initrd.img-{version}");
     let mkinitramfs = ["mkinitramfs".into(), "-o".into(), image.clone(), version.clone()];
-    let quickly = target.quick.covered(target, &version, || target.run(&mkinitramfs))?;
+    let quickly = quick.covered(target, &version, || target.run(&mkinitramfs))?;
     if !quickly {
         target.run(&mkinitramfs)?;
     }

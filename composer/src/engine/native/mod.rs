@@ -109,8 +109,8 @@ impl Context<'_> {
             |ids| {
                 fs::create_dir_all(folder).at("create", folder)?;
                 dpkg::bootstrap(folder, &input.essential, self.job.epoch, self.store)?;
-                let target = Target::enter(folder, self.job, self.quick)?;
-                dpkg::install_base(&target, &all, ids, self.store)?;
+                let target = Target::enter(folder, self.job)?;
+                dpkg::install_base(&target, &all, ids, self.quick, self.store)?;
                 target.leave()?;
                 clean::clean(folder)?;
                 facts::gather(folder)
@@ -159,8 +159,8 @@ impl Context<'_> {
     }
 
     fn fill_packages(&self, input: &PackagesInput, merged: &Path, ids: Option<&Ids>) -> Result<()> {
-        let target = Target::enter(merged, self.job, self.quick)?;
-        dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), ids, self.store)?;
+        let target = Target::enter(merged, self.job)?;
+        dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), ids, self.quick, self.store)?;
         pack::write_tree(&input.units, merged, self.job.epoch)?;
         for command in &input.commands {
             target.run(command)?;
@@ -179,8 +179,8 @@ impl Context<'_> {
     fn boot(&self, input: &InitrdInput, layers: &[PathBuf]) -> Result<BootRecord> {
         let merged = overlay("initrd", layers, &Path::new(workshop::WORK).join("initrd-upper"))?;
         pack::write_tree(&input.files, &merged, self.job.epoch)?;
-        let target = Target::enter(&merged, self.job, self.quick)?;
-        let record = initrd::make(&target, &merged, self.store)?;
+        let target = Target::enter(&merged, self.job)?;
+        let record = initrd::make(&target, &merged, self.quick, self.store)?;
         target.leave()?;
         namespaces::detach(&merged)?;
         self.store.put_record(LAYERS, &input.key.to_string(), &record)?;

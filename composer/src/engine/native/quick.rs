@@ -8,15 +8,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use walkdir::WalkDir;
+
 use crate::Digest;
-use crate::engine::native::standins::FOLDER;
-use crate::engine::native::target::Target;
+use crate::engine::native::target::{OURS, Target};
 use crate::engine::quick;
 use crate::error::{IoContext, Result};
 use crate::store::Store;
 use crate::workshop::{self, Voice, namespaces};
 
-/// Where the target's own modules are seen while the others cover them, and what says that they were put back; below [`FOLDER`].
+/// Where the target's own modules are seen while the others cover them, and what says that they were put back; below [`OURS`].
 const OWN: &str = "own";
 const RESTORED: &str = "restored";
 /// How many modules a target's depmod is tried with.
@@ -76,7 +77,7 @@ impl Quick {
         if !self.fits(target, kernel) {
             return Ok(false);
         }
-        let run = target.root.join(FOLDER);
+        let run = target.root.join(OURS);
         let (own, kept) = (modules(&target.root, kernel).join("kernel"), run.join(OWN));
         fs::create_dir_all(&kept).at("create", &kept)?;
         namespaces::bind(&own, &kept, false)?;
@@ -85,7 +86,7 @@ impl Quick {
         let (real, name) = (Path::new("/usr/sbin").join(&link), run.join("depmod"));
         symlink(&real, &name).at("link", &name)?;
         fs::remove_file(&program).at("remove", &program)?;
-        fs::write(&program, stand_in(kernel)).at("write", &program)?;
+        fs::write(&program, stand_in()).at("write", &program)?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).at("write", &program)?;
 
         let made = mkinitramfs();
@@ -180,12 +181,12 @@ struct Place {
 impl Place {
     fn new(target: &Target, name: &str, kernel: &str) -> Result<Self> {
         let name = format!("{name}-{kernel}");
-        let root = target.root.join(FOLDER).join(&name);
+        let root = target.root.join(OURS).join(&name);
         let modules = modules(&root, kernel);
         fs::create_dir_all(&modules).at("create", &modules)?;
         let lib = root.join("lib");
         symlink("usr/lib", &lib).at("link", &lib)?;
-        Ok(Place { name: format!("/{FOLDER}/{name}"), modules })
+        Ok(Place { name: format!("/{OURS}/{name}"), modules })
     }
 
     fn depmod(&self, target: &Target, kernel: &str) -> Result<()> {
@@ -198,17 +199,17 @@ fn modules(root: &Path, kernel: &str) -> PathBuf {
 }
 
 /// What mkinitramfs runs as `depmod -a -b FOLDER VERSION`. Times of the folders do not matter: it sets them afterwards.
-fn stand_in(kernel: &str) -> String {
+fn stand_in() -> String {
     format!(
         r#"#!/bin/sh
 set -e
-/{FOLDER}/depmod "$@"
-[ "$#" = 4 ] && [ "$1 $2" = "-a -b" ] && [ "$4" = '{kernel}' ] || exit 0
+/{OURS}/depmod "$@"
+[ "$#" = 4 ] && [ "$1 $2" = "-a -b" ] || exit 0
 cd "$3/usr/lib/modules/$4/kernel"
-find . -type f -name '*.ko.xz' -print0 >/{FOLDER}/modules
-{{ tar -C /{FOLDER}/{OWN} --null -T /{FOLDER}/modules -cf - && : >/{FOLDER}/read; }} | tar -xpf -
-[ -e /{FOLDER}/read ]
-: >/{FOLDER}/{RESTORED}
+find . -type f -name '*.ko.xz' -print0 >/{OURS}/modules
+{{ tar -C /{OURS}/{OWN} --null -T /{OURS}/modules -cf - && : >/{OURS}/read; }} | tar -xpf -
+[ -e /{OURS}/read ]
+: >/{OURS}/{RESTORED}
 "#
     )
 }
@@ -235,23 +236,13 @@ fn plain_files(folder: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Everything below a folder that is not a folder, by its path from there; nothing if it is not there.
+/// Everything below a folder that is not a folder, by its path from there.
 fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
-    let mut left = vec![PathBuf::new()];
-    while let Some(below) = left.pop() {
-        let path = folder.join(&below);
-        if !path.is_dir() {
-            continue;
-        }
-        for entry in fs::read_dir(&path).at("read", &path)? {
-            let entry = entry.at("read", &path)?;
-            let name = below.join(entry.file_name());
-            if entry.file_type().at("read", &path)?.is_dir() {
-                left.push(name);
-            } else {
-                found.insert(name);
-            }
+    for entry in WalkDir::new(folder) {
+        let entry = entry.map_err(std::io::Error::from).at("read", folder)?;
+        if !entry.file_type().is_dir() {
+            found.insert(entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned());
         }
     }
     Ok(found)

@@ -6,101 +6,134 @@
 //! is done so is done afterwards.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::engine::native::target::Target;
+use crate::engine::native::quick::Quick;
+use crate::engine::native::target::{OURS, Target};
 use crate::error::{IoContext, Result};
-
-/// Where the stand-ins lie in the target; a `depmod` of its own name there is the real one.
-pub const FOLDER: &str = "run/borg-compose";
 
 /// Search path for maintainer scripts, with the stand-ins' folder first.
 pub const PATH: &str = "/run/borg-compose/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const HWDB: &str = "systemd-hwdb";
-const HWDB_CALL: &str = "--usr update";
-const CERTIFICATES: &str = "update-ca-certificates";
-
-/// What stands in for programs during one configuration.
-#[derive(Debug, Default)]
-struct Plan {
-    /// Kernels to run depmod for.
-    kernels: Vec<String>,
-    hwdb: bool,
-    certificates: bool,
+/// A program, and what becomes of the calls that maintainer scripts make of it.
+#[derive(Debug)]
+struct StandIn {
+    name: &'static str,
+    /// Where the program itself is in the target.
+    program: &'static str,
+    /// Calls that are made beside the configuration, and need not be made again when they are asked for.
+    early: Vec<Vec<String>>,
+    /// It makes everything anew from what there is, so the last call does what all do.
+    once: bool,
+    /// Its caller goes on when it fails.
+    may_fail: bool,
 }
 
-impl Plan {
-    /// `known` packages are those of the base layer: what their scripts make of certificates and hardware is known.
-    fn of(root: &Path, known: bool) -> Result<Self> {
-        let kernels = if has_own_rules(root) { Vec::new() } else { kernels(root)? };
-        let udev = fs::read_to_string(root.join("var/lib/dpkg/info/udev.postinst")).unwrap_or_default();
-        let hwdb =
-            known && udev.contains(&format!("{HWDB} {HWDB_CALL}")) && !root.join("usr/lib/udev/hwdb.bin").exists();
-        let certificates = known && root.join("usr/sbin").join(CERTIFICATES).is_file();
-        Ok(Plan { kernels, hwdb, certificates })
-    }
-
-    fn stand_ins(&self) -> Vec<&'static str> {
-        let all = [(!self.kernels.is_empty(), "depmod"), (self.hwdb, HWDB), (self.certificates, CERTIFICATES)];
-        all.into_iter().filter_map(|(wanted, name)| wanted.then_some(name)).collect()
-    }
+/// What is known of the packages that are configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    pub quick: &'a Quick,
+    /// They are those of the base layer: what their scripts make of certificates and hardware is known.
+    pub base: bool,
 }
 
-/// Runs `configure` with other programs beside it and after it.
-pub fn beside(target: &Target, known: bool, configure: impl FnOnce() -> Result<()>) -> Result<()> {
-    let plan = Plan::of(&target.root, known)?;
-    let names = plan.stand_ins();
-    if names.is_empty() {
-        return configure();
-    }
-    lay_out(&target.root, &names)?;
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            plan.kernels.iter().try_for_each(|kernel| index(target, kernel))?;
-            if plan.hwdb {
-                // As its package has it: `|| true`.
-                let _ = call(target, &format!("/usr/bin/{HWDB}"), &words(HWDB_CALL));
+impl Beside<'_> {
+    /// Runs `configure` with other programs beside it and after it.
+    pub fn run(&self, target: &Target, configure: impl FnOnce() -> Result<()>) -> Result<()> {
+        let stand_ins = self.stand_ins(&target.root)?;
+        if stand_ins.is_empty() {
+            return configure();
+        }
+        lay_out(&target.root, stand_ins.iter().map(|stand_in| stand_in.name))?;
+        std::thread::scope(|scope| {
+            let early = || stand_ins.iter().try_for_each(|it| self.call_all(target, it, &it.early));
+            let running = scope.spawn(early);
+            let configured = configure();
+            let failed = || Err(crate::Error::internal("what runs beside the configuration failed"));
+            configured.and(running.join().unwrap_or_else(|_| failed()))
+        })?;
+        for stand_in in &stand_ins {
+            let mut left = beyond(asked(&target.root, stand_in.name), stand_in.early.clone());
+            if stand_in.once {
+                left.drain(..left.len().saturating_sub(1));
             }
-            Ok(())
-        });
-        let configured = configure();
-        let done = running.join().unwrap_or_else(|_| Err(crate::Error::internal("running depmod failed")));
-        configured.and(done)
-    })?;
-    let answered: Vec<Vec<String>> = plan.kernels.iter().map(|kernel| words(kernel)).collect();
-    for args in beyond(asked(&target.root, "depmod"), answered) {
-        call(target, &format!("/{FOLDER}/depmod"), &args)?;
+            self.call_all(target, stand_in, &left)?;
+        }
+        let folder = target.root.join(OURS);
+        fs::remove_dir_all(&folder).at("remove", &folder)
     }
-    for args in beyond(asked(&target.root, HWDB), vec![words(HWDB_CALL)]) {
-        let _ = call(target, &format!("/usr/bin/{HWDB}"), &args);
+
+    fn stand_ins(&self, root: &Path) -> Result<Vec<StandIn>> {
+        let kernels = if has_own_rules(root) { Vec::new() } else { kernels(root)? };
+        let depmod = StandIn {
+            name: "depmod",
+            program: "/usr/sbin/depmod",
+            early: kernels.into_iter().map(|kernel| vec![kernel]).collect(),
+            once: false,
+            may_fail: false,
+        };
+        let hwdb = StandIn {
+            name: "systemd-hwdb",
+            program: "/usr/bin/systemd-hwdb",
+            early: vec![["--usr", "update"].map(str::to_owned).to_vec()],
+            once: false,
+            may_fail: true,
+        };
+        let certificates = StandIn {
+            name: "update-ca-certificates",
+            program: "/usr/sbin/update-ca-certificates",
+            early: Vec::new(),
+            once: true,
+            may_fail: false,
+        };
+        let udev = fs::read_to_string(root.join("var/lib/dpkg/info/udev.postinst")).unwrap_or_default();
+        let wanted = [
+            (!depmod.early.is_empty(), depmod),
+            (self.base && udev.contains("systemd-hwdb --usr update"), hwdb),
+            (self.base, certificates),
+        ];
+        let there = |it: &StandIn| root.join(it.program.trim_start_matches('/')).is_file();
+        Ok(wanted.into_iter().filter_map(|(wanted, it)| (wanted && there(&it)).then_some(it)).collect())
     }
-    // It makes everything anew from what there is, so the last call does what all do.
-    if let Some(args) = asked(&target.root, CERTIFICATES).last() {
-        call(target, &format!("/usr/sbin/{CERTIFICATES}"), args)?;
+
+    fn call_all(&self, target: &Target, stand_in: &StandIn, calls: &[Vec<String>]) -> Result<()> {
+        for args in calls {
+            let done = self.call(target, stand_in, args);
+            if !stand_in.may_fail {
+                done?;
+            }
+        }
+        Ok(())
     }
-    let folder = target.root.join(FOLDER);
-    fs::remove_dir_all(&folder).at("remove", &folder)
+
+    fn call(&self, target: &Target, stand_in: &StandIn, args: &[String]) -> Result<()> {
+        if let ("depmod", [kernel]) = (stand_in.name, args)
+            && self.quick.index(target, kernel)?
+        {
+            return Ok(());
+        }
+        let argv: Vec<String> = std::iter::once(stand_in.program.to_owned()).chain(args.iter().cloned()).collect();
+        target.run(&argv)
+    }
 }
 
-fn lay_out(root: &Path, names: &[&str]) -> Result<()> {
-    let bin = root.join(FOLDER).join("bin");
+fn lay_out(root: &Path, names: impl Iterator<Item = &'static str>) -> Result<()> {
+    let bin = root.join(OURS).join("bin");
     fs::create_dir_all(&bin).at("create", &bin)?;
     for name in names {
         let stand_in = bin.join(name);
         // The number of arguments, and then each of them, empty ones too.
-        let text = format!("#!/bin/sh\n{{ printf '%s\\037' \"$#\" \"$@\"; echo; }} >>/{FOLDER}/asked-{name}\n");
+        let text = format!("#!/bin/sh\n{{ printf '%s\\037' \"$#\" \"$@\"; echo; }} >>/{OURS}/asked-{name}\n");
         fs::write(&stand_in, text).at("write", &stand_in)?;
         fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).at("write", &stand_in)?;
     }
-    let real = root.join(FOLDER).join("depmod");
-    symlink("/usr/sbin/depmod", &real).at("link", &real)
+    Ok(())
 }
 
 /// What a stand-in was asked: the arguments of each call.
 fn asked(root: &Path, name: &str) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(root.join(FOLDER).join(format!("asked-{name}"))).unwrap_or_default();
+    let text = fs::read_to_string(root.join(OURS).join(format!("asked-{name}"))).unwrap_or_default();
     calls(&text)
 }
 
@@ -111,23 +144,6 @@ fn calls(text: &str) -> Vec<Vec<String>> {
         Some(fields.take(count).map(str::to_owned).collect())
     };
     text.lines().filter_map(args).collect()
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
-}
-
-fn index(target: &Target, kernel: &str) -> Result<()> {
-    if target.quick.index(target, kernel)? {
-        Ok(())
-    } else {
-        call(target, &format!("/{FOLDER}/depmod"), &words(kernel))
-    }
-}
-
-fn call(target: &Target, program: &str, args: &[String]) -> Result<()> {
-    let argv: Vec<String> = std::iter::once(program.to_owned()).chain(args.iter().cloned()).collect();
-    target.run(&argv)
 }
 
 /// Kernels whose modules are installed and whose depmod has not run.
@@ -169,6 +185,10 @@ fn beyond(asked: Vec<Vec<String>>, mut answered: Vec<Vec<String>>) -> Vec<Vec<St
 mod tests {
     use super::*;
 
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
     #[test]
     fn only_what_is_asked_beyond_is_done_again() {
         let kernels = || vec![words("6.1-amd64"), words("6.2-amd64")];
@@ -181,12 +201,12 @@ mod tests {
     #[test]
     fn a_stand_in_notes_every_argument() {
         let root = tempfile::tempdir().unwrap();
-        lay_out(root.path(), &["tool"]).unwrap();
-        let stand_in = root.path().join(FOLDER).join("bin/tool");
+        lay_out(root.path(), std::iter::once("tool")).unwrap();
+        let stand_in = root.path().join(OURS).join("bin/tool");
         let note = root.path().join("note");
         // Outside of the target it would write elsewhere.
         let text =
-            fs::read_to_string(&stand_in).unwrap().replace(&format!("/{FOLDER}/asked-tool"), note.to_str().unwrap());
+            fs::read_to_string(&stand_in).unwrap().replace(&format!("/{OURS}/asked-tool"), note.to_str().unwrap());
         fs::write(&stand_in, text).unwrap();
         for args in [&["--hooksdir", ""][..], &[], &["a b", "*"]] {
             assert!(duct::cmd(&stand_in, args).run().unwrap().status.success());

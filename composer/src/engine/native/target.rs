@@ -5,25 +5,26 @@ use std::path::{Path, PathBuf};
 
 use crate::Kind;
 use crate::engine::job::SystemJob;
-use crate::engine::native::quick::Quick;
 use crate::error::{IoContext, Result};
 use crate::workshop::{Run, clock, namespaces};
+
+/// A folder of the engine's own in a target, for as long as that is entered.
+pub const OURS: &str = "run/borg-compose";
 
 /// Refuses to start services while packages are configured (Debian Policy 9.3.3.2, invoke-rc.d(8)).
 const POLICY_RC_D: &str = "#!/bin/sh\nexit 101\n";
 
 /// A root with /proc, /dev and the policy that nothing starts.
 #[derive(Debug)]
-pub struct Target<'a> {
+pub struct Target {
     pub root: PathBuf,
-    pub quick: &'a Quick,
     epoch: u64,
     log: PathBuf,
 }
 
-impl<'a> Target<'a> {
-    pub fn enter(root: &Path, job: &SystemJob, quick: &'a Quick) -> Result<Self> {
-        let target = Target { root: root.to_owned(), quick, epoch: job.epoch, log: job.log.clone() };
+impl Target {
+    pub fn enter(root: &Path, job: &SystemJob) -> Result<Self> {
+        let target = Target { root: root.to_owned(), epoch: job.epoch, log: job.log.clone() };
         namespaces::devices(root)?;
         namespaces::proc(&root.join("proc"))?;
         for name in ["run", "tmp"] {
