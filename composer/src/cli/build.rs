@@ -10,9 +10,10 @@ use crate::cli::lock::{self, Strictness};
 use crate::cli::project::{Project, open_store, utf8};
 use crate::cli::render::with_runtime;
 use crate::cli::sharing::Sharing;
+use crate::cli::space::{self, Foreseen};
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
-use crate::cli::{answer, boot, live_build, many, space, verify};
+use crate::cli::{answer, boot, live_build, many, verify};
 use crate::engine::live_build::LiveBuilt;
 use crate::engine::ready::{self, Shelf};
 use crate::engine::system::{Plan, System};
@@ -134,12 +135,12 @@ impl Run<'_> {
         let tree = render::config_tree(spec, Some(self.lock), &self.project.assets)?;
         let parts = Parts::of(&tree, spec);
         let plan = self.plan(&parts);
-        self.foresee_space(&plan)?;
+        let foreseen = self.foresee_space(&plan)?;
         if self.args.engine == Engine::LiveBuild {
             self.fetch(&self.lock.packages.iter().collect::<Vec<_>>())?;
             return self.with_live_build(tree, tag, log);
         }
-        let (bench, system) = self.system(&plan, log)?;
+        let (bench, system) = self.system(&plan, foreseen, log)?;
         let medium = self.medium(&parts.files, &system, &bench, tag, log)?;
         let outputs = manifest::outputs(&system, &medium);
         self.note_used(&outputs)?;
@@ -164,7 +165,7 @@ impl Run<'_> {
         self.store.note_used(&self.project.spec().profile, &used)
     }
 
-    fn foresee_space(&self, plan: &Plan<'_>) -> Result<()> {
+    fn foresee_space(&self, plan: &Plan<'_>) -> Result<Foreseen> {
         let aims = space::Aims {
             plan,
             out: &self.args.out,
@@ -219,7 +220,7 @@ impl Run<'_> {
     }
 
     /// The tools, and the system layers. Packages are fetched for layers that have to be made, and for no others.
-    fn system(&self, plan: &Plan<'_>, log: &Log) -> Result<(Workbench<'_>, System)> {
+    fn system(&self, plan: &Plan<'_>, foreseen: Foreseen, log: &Log) -> Result<(Workbench<'_>, System)> {
         let find = || plan.find(self.store, &self.project.progress, |packages| self.prepare(packages));
         let groups: &[&str] = if self.args.other_clock { &verify::GROUPS } else { &verify::GROUPS[..1] };
         let (bench, found) = if plan.shared.is_some() {
@@ -229,6 +230,7 @@ impl Run<'_> {
         } else {
             (self.bench(groups)?, find()?)
         };
+        foreseen.settle(found.lacks_boot(), &self.project.progress);
         let system = found.complete(self.store, &log.inside, |job, shelf| {
             if !ready::verify(job.debs().map(|d| &d.sha256), shelf, self.store)? {
                 self.prepare(&self.lock.packages.iter().filter(|p| shelf.contains_key(&p.sha256)).collect::<Vec<_>>())?;

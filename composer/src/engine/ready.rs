@@ -78,12 +78,15 @@ pub fn is_ready(deb: &Digest, store: &Store) -> Result<bool> {
 
 /// True if one of the packages changes the initrd; none if that is not known of each.
 pub fn feed_initrd<'a>(packages: impl Iterator<Item = &'a LockedPackage>, store: &Store) -> Result<Option<bool>> {
-    let mut feed = false;
+    let mut none_does = Some(false);
     for package in packages {
-        let Some(ready) = store.record::<Ready>(KIND, &package.sha256.to_string())? else { return Ok(None) };
-        feed |= ready.feeds_initrd;
+        match store.record::<Ready>(KIND, &package.sha256.to_string())? {
+            Some(ready) if ready.feeds_initrd => return Ok(Some(true)),
+            Some(_) => {}
+            None => none_does = None,
+        }
     }
-    Ok(Some(feed))
+    Ok(none_does)
 }
 
 /// What the store keeps of packages beside their .debs, and the bytes of those: of packages without and with kernel modules.

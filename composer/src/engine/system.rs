@@ -77,10 +77,12 @@ pub struct Missing {
     pub packages: bool,
     /// Kernel and initrd.
     pub boot: bool,
+    /// That `boot` is missing is only feared: packages that were never read tell whether they change it.
+    pub unsure: bool,
 }
 
 impl Missing {
-    pub const ALL: Missing = Missing { base: true, packages: true, boot: true };
+    pub const ALL: Missing = Missing { base: true, packages: true, boot: true, unsure: false };
 }
 
 /// What there is of the system layers, and what is to be made.
@@ -158,7 +160,12 @@ impl Plan<'_> {
                 record.filter(|record| store.contains(&record.kernel) && store.contains(&record.initrd))
             }
         };
-        Ok(Missing { base: base.is_none(), packages: packages.is_none(), boot: boot.is_none() })
+        Ok(Missing {
+            base: base.is_none(),
+            packages: packages.is_none(),
+            boot: boot.is_none(),
+            unsure: feeds.is_none() && base.is_some(),
+        })
     }
 
     pub fn of_base(&self) -> Vec<&LockedPackage> {
@@ -237,6 +244,11 @@ fn add_packages<'a>(inputs: &mut Inputs, packages: impl Iterator<Item = &'a Lock
 }
 
 impl Found<'_> {
+    /// Kernel and initrd have to be made.
+    pub fn lacks_boot(&self) -> bool {
+        self.boot.record.is_none()
+    }
+
     /// Has `make` make what is missing.
     pub fn complete(
         self,

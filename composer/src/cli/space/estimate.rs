@@ -88,7 +88,11 @@ impl Facts {
         let makes_system = self.missing.base || self.missing.packages || self.missing.boot;
         // An unpacked system takes 2.6 times its packages, and the initrd in the making its share.
         let scratch = if self.scratch_on_disk && makes_system { (self.base + self.packages) * 4 } else { 0 };
-        Estimate { store: sum([self.download, made, scratch]), iso, bound: last.is_none() || scratch > 0 }
+        Estimate {
+            store: sum([self.download, made, scratch]),
+            iso,
+            bound: last.is_none() || scratch > 0 || self.missing.unsure,
+        }
     }
 
     /// Before a first build. An image has 1.6 times its packages' bytes, a package that was made ready 1.2 times and one of
@@ -190,6 +194,10 @@ mod tests {
         assert_eq!(package.estimate(), Estimate { store: 435 + 404 + 101, iso: 787, bound: false });
         assert!(Facts { compression: Compression::Fast, ..again }.estimate().bound);
         assert!(Facts { alien: true, ..again }.estimate().bound);
+        // A package may turn out to leave the initrd as it is.
+        let unsure = Missing { packages: true, boot: true, unsure: true, ..Missing::default() };
+        let unsure = Facts { missing: unsure, ..package }.estimate();
+        assert_eq!(unsure, Estimate { store: 435 + 404 + 61 + 101, iso: 787, bound: true });
         // A layer may be without packages and still hold something.
         let bare = Sizes { packages: Yield { from: 0, to: 4 }, ..LAST };
         assert_eq!(Facts { last: Some(bare), packages: 3, ..edit }.estimate().iso, 391);

@@ -32,23 +32,47 @@ pub struct Aims<'a> {
     pub everything: bool,
 }
 
-/// Says what is to come, and refuses when a disk cannot hold it. A shared store may spare a build most of it, but need not.
-pub fn foresee(aims: Aims<'_>, store: &Store, progress: &Progress) -> Result<()> {
-    let facts = look(aims, store)?;
-    let estimate = facts.estimate();
-    if estimate.store > 0 {
-        let at_most = |certain: bool| if certain { "" } else { "up to " };
+/// What was said of a build.
+#[derive(Debug)]
+pub struct Foreseen {
+    facts: Facts,
+    /// A shared store may spare it most of it, but need not.
+    shared: bool,
+}
+
+impl Foreseen {
+    fn say(&self, progress: &Progress) {
+        let estimate = self.facts.estimate();
+        if estimate.store == 0 {
+            return;
+        }
+        let at_most = |bound: bool| if bound { "up to " } else { "" };
         let text = format!(
             "{}{} to download; the store takes {}{}, the ISO {}{}",
-            at_most(aims.plan.shared.is_none()),
-            megabytes(facts.download),
-            at_most(!estimate.bound),
+            at_most(self.shared),
+            megabytes(self.facts.download),
+            at_most(estimate.bound),
             megabytes(estimate.store),
-            at_most(!estimate.bound),
+            at_most(estimate.bound),
             megabytes(estimate.iso)
         );
         progress.say("plan", &text);
     }
+
+    /// Says it again if the packages, now read, have answered what was open.
+    pub fn settle(mut self, lacks_boot: bool, progress: &Progress) {
+        if self.facts.missing.unsure && !self.shared {
+            self.facts.missing = Missing { boot: lacks_boot, unsure: false, ..self.facts.missing };
+            self.say(progress);
+        }
+    }
+}
+
+/// Says what is to come, and refuses when a disk cannot hold it.
+pub fn foresee(aims: Aims<'_>, store: &Store, progress: &Progress) -> Result<Foreseen> {
+    let foreseen = Foreseen { facts: look(aims, store)?, shared: aims.plan.shared.is_some() };
+    foreseen.say(progress);
+    let estimate = foreseen.facts.estimate();
     let places = [("the store", store.root(), estimate.store), ("the ISO", aims.out, estimate.iso)];
     let mut needs: BTreeMap<u64, (Vec<&str>, &Path, u64)> = BTreeMap::new();
     for (what, place, bytes) in places {
@@ -57,7 +81,8 @@ pub fn foresee(aims: Aims<'_>, store: &Store, progress: &Progress) -> Result<()>
         need.0.push(what);
         need.2 = need.2.saturating_add(bytes);
     }
-    needs.into_values().try_for_each(|(what, place, needed)| enough(&what.join(" and "), place, needed))
+    needs.into_values().try_for_each(|(what, place, needed)| enough(&what.join(" and "), place, needed))?;
+    Ok(foreseen)
 }
 
 /// Remembers what a build came to, for the next one's estimate.
