@@ -11,15 +11,21 @@ use crate::store::Store;
 use crate::workshop::Voice;
 use crate::{Digest, Error};
 
+/// A fixed number: zstd makes the same with any but one (zstd(1), `-T`).
+const THREADS: &str = "2";
+
 /// Runs mkinitramfs for the one kernel in `root` and puts both files into the store.
 pub fn make(target: &Target, root: &Path, quick: &Quick, store: &Store) -> Result<BootRecord> {
     let version = kernel_version(root)?;
     Voice.say("initrd", &format!("for kernel {version}"));
     let image = format!("/tmp/initrd.img-{version}");
-    let mkinitramfs = ["mkinitramfs".into(), "-o".into(), image.clone(), version.clone()];
-    let quickly = quick.covered(target, &version, || target.run(&mkinitramfs))?;
+    let mkinitramfs = || {
+        let argv = ["mkinitramfs", "-o", &image, &version].map(str::to_owned);
+        target.program(&argv).env("ZSTD_NBTHREADS", THREADS).run()
+    };
+    let quickly = quick.covered(target, &version, mkinitramfs)?;
     if !quickly {
-        target.run(&mkinitramfs)?;
+        mkinitramfs()?;
     }
     let kernel = keep(&root.join(format!("boot/vmlinuz-{version}")), store)?;
     let initrd = keep(&root.join(image.trim_start_matches('/')), store)?;

@@ -1,13 +1,17 @@
 //! Programs that maintainer scripts wait for, at a better time.
 //!
 //! depmod reads every kernel module and `systemd-hwdb` every description of hardware; neither needs anything of the other
-//! packages' configuration, so both run beside it. `update-ca-certificates` is called twice and needs to run once, at the
-//! end. While packages are configured these names lead to stand-ins which note what is asked; whatever is asked beyond what
-//! is done so is done afterwards.
+//! packages' configuration, so both run beside it. `update-ca-certificates` is called twice and needs to run once: when it is
+//! first asked for, beside what is still to be configured. While packages are configured these names lead to stand-ins which
+//! note what is asked; whatever is asked beyond what is done so is done afterwards.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use walkdir::WalkDir;
 
 use crate::engine::native::quick::Quick;
 use crate::engine::native::target::{OURS, Target};
@@ -24,11 +28,25 @@ struct StandIn {
     program: &'static str,
     /// Calls that are made beside the configuration, and need not be made again when they are asked for.
     early: Vec<Vec<String>>,
-    /// It makes everything anew from what there is, so the last call does what all do.
-    once: bool,
+    /// It makes certificates: everything anew from what there is, so one call does what all do unless that changes.
+    certificates: bool,
     /// Its caller goes on when it fails.
     may_fail: bool,
 }
+
+/// What certificates are made from; hooks may need what is not configured yet.
+const CERTIFICATES: [&str; 3] =
+    ["etc/ca-certificates.conf", "usr/share/ca-certificates", "usr/local/share/ca-certificates"];
+const CERTIFICATE_HOOKS: &str = "etc/ca-certificates/update.d";
+/// Calls that do the same as long as there are no hooks: the package's script's and its trigger's.
+const CERTIFICATE_CALLS: [&[&str]; 2] = [&["--hooksdir", ""], &[]];
+
+/// How often a stand-in's notes are looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What there was to make certificates from.
+#[derive(Debug, PartialEq, Eq)]
+struct Certificates(Vec<(PathBuf, u64, i64, i64)>);
 
 /// What is known of the packages that are configured.
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +64,24 @@ impl Beside<'_> {
             return configure();
         }
         lay_out(&target.root, stand_ins.iter().map(|stand_in| stand_in.name))?;
-        std::thread::scope(|scope| {
-            let early = || stand_ins.iter().try_for_each(|it| self.call_all(target, it, &it.early));
-            let running = scope.spawn(early);
+        let over = AtomicBool::new(false);
+        let made = std::thread::scope(|scope| {
+            let early = scope.spawn(|| stand_ins.iter().try_for_each(|it| self.call_all(target, it, &it.early)));
+            let when_asked =
+                stand_ins.iter().map(|it| scope.spawn(|| self.when_asked(target, it, &over))).collect::<Vec<_>>();
             let configured = configure();
-            let failed = || Err(crate::Error::internal("what runs beside the configuration failed"));
-            configured.and(running.join().unwrap_or_else(|_| failed()))
+            over.store(true, Ordering::Relaxed);
+            let failed = || crate::Error::internal("what runs beside the configuration failed");
+            let early = early.join().unwrap_or_else(|_| Err(failed()));
+            let made = when_asked.into_iter().map(|one| one.join().unwrap_or_else(|_| Err(failed())));
+            let made = made.collect::<Result<Vec<_>>>();
+            configured.and(early).and(made)
         })?;
-        for stand_in in &stand_ins {
+        for (stand_in, made) in stand_ins.iter().zip(made) {
             let mut left = beyond(asked(&target.root, stand_in.name), stand_in.early.clone());
-            if stand_in.once {
+            if stand_in.certificates {
                 left.drain(..left.len().saturating_sub(1));
+                left.retain(|args| !made.as_ref().is_some_and(|made| made.hold(args, &target.root)));
             }
             self.call_all(target, stand_in, &left)?;
         }
@@ -70,21 +95,21 @@ impl Beside<'_> {
             name: "depmod",
             program: "/usr/sbin/depmod",
             early: kernels.into_iter().map(|kernel| vec![kernel]).collect(),
-            once: false,
+            certificates: false,
             may_fail: false,
         };
         let hwdb = StandIn {
             name: "systemd-hwdb",
             program: "/usr/bin/systemd-hwdb",
             early: vec![["--usr", "update"].map(str::to_owned).to_vec()],
-            once: false,
+            certificates: false,
             may_fail: true,
         };
         let certificates = StandIn {
             name: "update-ca-certificates",
             program: "/usr/sbin/update-ca-certificates",
             early: Vec::new(),
-            once: true,
+            certificates: true,
             may_fail: false,
         };
         let udev = fs::read_to_string(root.join("var/lib/dpkg/info/udev.postinst")).unwrap_or_default();
@@ -95,6 +120,29 @@ impl Beside<'_> {
         ];
         let there = |it: &StandIn| root.join(it.program.trim_start_matches('/')).is_file();
         Ok(wanted.into_iter().filter_map(|(wanted, it)| (wanted && there(&it)).then_some(it)).collect())
+    }
+
+    /// Makes certificates as soon as somebody asks for them.
+    fn when_asked(&self, target: &Target, stand_in: &StandIn, over: &AtomicBool) -> Result<Option<Certificates>> {
+        if !stand_in.certificates {
+            return Ok(None);
+        }
+        loop {
+            // Before the notes: what is asked at the very end is seen.
+            let last = over.load(Ordering::Relaxed);
+            if let Some(args) = asked(&target.root, stand_in.name).into_iter().next() {
+                let from = Certificates::of(&target.root);
+                if !from.hold(&args, &target.root) {
+                    return Ok(None);
+                }
+                self.call(target, stand_in, &args)?;
+                return Ok(Some(from));
+            }
+            if last {
+                return Ok(None);
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn call_all(&self, target: &Target, stand_in: &StandIn, calls: &[Vec<String>]) -> Result<()> {
@@ -116,6 +164,28 @@ impl Beside<'_> {
         let argv: Vec<String> = std::iter::once(stand_in.program.to_owned()).chain(args.iter().cloned()).collect();
         target.run(&argv)
     }
+}
+
+impl Certificates {
+    /// Another one when a file there is another.
+    fn of(root: &Path) -> Self {
+        let files = CERTIFICATES.iter().flat_map(|place| WalkDir::new(root.join(place)).sort_by_file_name());
+        let one = |entry: walkdir::DirEntry| {
+            let meta = entry.metadata().ok()?;
+            Some((entry.into_path(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+        };
+        Certificates(files.filter_map(|entry| one(entry.ok()?)).collect())
+    }
+
+    /// Whether this call would make the same from them as any other.
+    fn hold(&self, args: &[String], root: &Path) -> bool {
+        let plain = CERTIFICATE_CALLS.iter().any(|call| call.iter().eq(args));
+        plain && !has_entries(&root.join(CERTIFICATE_HOOKS)) && *self == Certificates::of(root)
+    }
+}
+
+fn has_entries(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
 }
 
 fn lay_out(root: &Path, names: impl Iterator<Item = &'static str>) -> Result<()> {
@@ -165,7 +235,7 @@ fn kernels(root: &Path) -> Result<Vec<String>> {
 
 /// Rules for depmod that are not in their place before their package is configured.
 fn has_own_rules(root: &Path) -> bool {
-    root.join("etc/depmod.d").read_dir().is_ok_and(|mut entries| entries.next().is_some())
+    has_entries(&root.join("etc/depmod.d"))
 }
 
 /// The calls that those which are answered already leave, in their order.
@@ -216,6 +286,24 @@ mod tests {
             noted,
             [vec!["--hooksdir".to_owned(), String::new()], vec![], vec!["a b".to_owned(), "*".to_owned()]]
         );
+    }
+
+    #[test]
+    fn certificates_hold_until_what_they_are_made_from_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let conf = root.path().join("etc/ca-certificates.conf");
+        fs::create_dir_all(root.path().join("etc/ca-certificates")).unwrap();
+        fs::write(&conf, "a").unwrap();
+        let made = Certificates::of(root.path());
+        let holds = |args: &[&str]| made.hold(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>(), root.path());
+        assert!(holds(&[]) && holds(&["--hooksdir", ""]) && !holds(&["--fresh"]));
+        fs::create_dir(root.path().join("etc/ca-certificates/update.d")).unwrap();
+        assert!(holds(&[]));
+        fs::write(root.path().join("etc/ca-certificates/update.d/java"), "").unwrap();
+        assert!(!holds(&[]));
+        fs::remove_file(root.path().join("etc/ca-certificates/update.d/java")).unwrap();
+        fs::write(&conf, "ab").unwrap();
+        assert!(!holds(&[]));
     }
 
     #[test]

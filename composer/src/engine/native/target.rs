@@ -73,7 +73,12 @@ impl Target {
 
     /// Runs a program of the target's own, in the target.
     pub fn run(&self, argv: &[String]) -> Result<()> {
-        self.tool("chroot").arg(&self.root).args(argv).run()
+        self.program(argv).run()
+    }
+
+    /// A program of the target's own, to be run in the target.
+    pub fn program(&self, argv: &[String]) -> Run {
+        self.tool("chroot").arg(&self.root).args(argv)
     }
 }
 
