@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
 use crate::digest::Hasher;
 use crate::engine::job::{BootRecord, LayerRecord};
 use crate::engine::limit;
@@ -20,6 +19,7 @@ use crate::profile::types::Compression;
 use crate::store::Store;
 use crate::tree::Tree;
 use crate::workshop::{self, Run, Voice};
+use crate::{Digest, parallel};
 
 /// The last steps of a build: the files layer, and the medium around all layers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -136,8 +136,11 @@ impl Stage {
         fs::create_dir_all(&folder).at("create", &folder)?;
         let id = Digest::of_value(&(layers, &job.boot, &job.label, &job.grub_cfg, job.epoch));
         let id_path = format!("/.disk/borg-{}", id.short());
-        let mut stage =
-            Stage { grafts: Vec::new(), efi: boot_files::efi(&folder, &id_path, &id, job.epoch, &job.log)?, id };
+        let (efi, bios) = parallel::both(
+            || boot_files::efi(&folder, &id_path, &id, job.epoch, &job.log),
+            || boot_files::bios(&folder, &id_path, &job.log),
+        )?;
+        let mut stage = Stage { grafts: Vec::new(), efi, id };
         let mut text = |path: &str, content: String| -> Result<()> {
             let file = folder.join(path.replace('/', "_"));
             fs::write(&file, content).at("write", &file)?;
@@ -154,7 +157,7 @@ impl Stage {
         }
         stage.grafts.push(("/live/vmlinuz".into(), store.object(&job.boot.kernel)));
         stage.grafts.push(("/live/initrd.img".into(), store.object(&job.boot.initrd)));
-        stage.grafts.push(("/boot/grub/eltorito.img".into(), boot_files::bios(&folder, &id_path, &job.log)?));
+        stage.grafts.push(("/boot/grub/eltorito.img".into(), bios));
         Ok(stage)
     }
 
@@ -171,6 +174,9 @@ impl Stage {
     fn xorriso(&self, job: &MediumJob) -> Run {
         let date = iso_date(job.epoch);
         let mut run = Run::new("xorriso")
+            // It looks ten times in this interval, a second unless told otherwise, whether it is done; and after the last
+            // time only.
+            .args(["-pacifier", "interval=0.05"])
             .args([
                 "-as",
                 "mkisofs",

@@ -9,7 +9,7 @@ use crate::engine::native::target::Target;
 use crate::error::{IoContext, Result};
 use crate::store::Store;
 use crate::workshop::Voice;
-use crate::{Digest, Error};
+use crate::{Digest, Error, parallel};
 
 /// A fixed number: zstd makes the same with any but one (zstd(1), `-T`).
 const THREADS: &str = "2";
@@ -27,16 +27,22 @@ pub fn make(target: &Target, root: &Path, quick: &Quick, store: &Store) -> Resul
     if !quickly {
         mkinitramfs()?;
     }
-    let kernel = keep(&root.join(format!("boot/vmlinuz-{version}")), store)?;
-    let initrd = keep(&root.join(image.trim_start_matches('/')), store)?;
+    let (kernel, initrd) = parallel::both(
+        || keep(&root.join(format!("boot/vmlinuz-{version}")), store),
+        || keep(&root.join(image.trim_start_matches('/')), store),
+    )?;
     Ok(BootRecord { version, kernel, initrd })
 }
 
 fn keep(path: &Path, store: &Store) -> Result<Digest> {
     let open = || fs::File::open(path).at("open", path);
-    let digest = Digest::of_reader(open()?).at("read", path)?;
-    let mut file = store.temporary()?;
-    io::copy(&mut open()?, file.as_file_mut()).at("copy", path)?;
+    let copy = || {
+        let mut file = store.temporary()?;
+        io::copy(&mut open()?, file.as_file_mut()).at("copy", path)?;
+        file.as_file().sync_data().at("write", file.path())?;
+        Ok(file)
+    };
+    let (digest, file) = parallel::both(|| Digest::of_reader(open()?).at("read", path), copy)?;
     store.stamp(&store.adopt(file, &digest)?, digest)?;
     Ok(digest)
 }
