@@ -174,9 +174,9 @@ impl Stage {
     fn xorriso(&self, job: &MediumJob) -> Run {
         let date = iso_date(job.epoch);
         let mut run = Run::new("xorriso")
-            // It looks ten times in this interval, a second unless told otherwise, whether it is done; and after the last
-            // time only.
-            .args(["-pacifier", "interval=0.05"])
+            // Only ten looks a time, which is a second unless told otherwise and a tenth at least, it sees whether it is
+            // done.
+            .args(["-pacifier", "interval=0.1"])
             .args([
                 "-as",
                 "mkisofs",
