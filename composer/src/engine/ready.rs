@@ -76,7 +76,7 @@ pub fn is_ready(deb: &Digest, store: &Store) -> Result<bool> {
     Ok(store.record::<Ready>(KIND, &deb.to_string())?.is_some_and(|ready| store.contains(&ready.object)))
 }
 
-/// True if one of the packages changes the initrd; none if that is not known of each.
+/// True if one of the packages is known to change the initrd; none if none is and not each is known.
 pub fn feed_initrd<'a>(packages: impl Iterator<Item = &'a LockedPackage>, store: &Store) -> Result<Option<bool>> {
     let mut none_does = Some(false);
     for package in packages {

@@ -174,8 +174,7 @@ impl Stage {
     fn xorriso(&self, job: &MediumJob) -> Run {
         let date = iso_date(job.epoch);
         let mut run = Run::new("xorriso")
-            // Only ten looks a time, which is a second unless told otherwise and a tenth at least, it sees whether it is
-            // done.
+            // Once in this interval it sees that it is done: in a second unless told otherwise, and a tenth is its least.
             .args(["-pacifier", "interval=0.1"])
             .args([
                 "-as",

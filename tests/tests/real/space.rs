@@ -26,7 +26,7 @@ fn locked(profile: &Path) -> Vec<String> {
     lock.split("[[package]]").skip(1).filter_map(digest).map(str::to_owned).collect()
 }
 
-/// The package becomes what it is on a machine that never saw them.
+/// The package becomes what it is on a machine that never saw it.
 fn forget(package: &str, store: &Path) {
     let object = |hash: &str| store.join("objects").join(&hash[..2]).join(hash);
     let record = store.join("records/debs").join(package).with_extension("json");

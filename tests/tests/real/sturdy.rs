@@ -92,7 +92,7 @@ fn killed_at_any_moment_the_next_build_is_right() {
         if cold {
             bench.run(&["clean", "--layers"]).exits(0);
         }
-        let after = Duration::from_millis(dice.below(if cold { 15_000 } else { 1_000 }));
+        let after = Duration::from_millis(dice.below(if cold { 25_000 } else { 2_500 }));
         let mut child = start(&bench, &profile);
         std::thread::sleep(after);
         interrupted += usize::from(child.try_wait().unwrap().is_none());
@@ -146,7 +146,7 @@ fn a_disk_that_fills_up_at_any_moment_spoils_nothing() {
         if cold {
             bench.run(&["clean", "--layers"]).exits(0);
         }
-        let after = Duration::from_millis(dice.below(if cold { 15_000 } else { 1_000 }));
+        let after = Duration::from_millis(dice.below(if cold { 20_000 } else { 2_500 }));
         let child = start(&bench, &profile);
         std::thread::sleep(after);
         let filler = disk.0.join("filler");

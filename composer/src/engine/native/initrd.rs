@@ -39,7 +39,6 @@ fn keep(path: &Path, store: &Store) -> Result<Digest> {
     let copy = || {
         let mut file = store.temporary()?;
         io::copy(&mut open()?, file.as_file_mut()).at("copy", path)?;
-        file.as_file().sync_data().at("write", file.path())?;
         Ok(file)
     };
     let (digest, file) = parallel::both(|| Digest::of_reader(open()?).at("read", path), copy)?;

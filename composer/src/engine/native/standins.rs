@@ -64,20 +64,8 @@ impl Beside<'_> {
             return configure();
         }
         lay_out(&target.root, stand_ins.iter().map(|stand_in| stand_in.name))?;
-        let over = AtomicBool::new(false);
-        let made = std::thread::scope(|scope| {
-            let early = scope.spawn(|| stand_ins.iter().try_for_each(|it| self.call_all(target, it, &it.early)));
-            let when_asked =
-                stand_ins.iter().map(|it| scope.spawn(|| self.when_asked(target, it, &over))).collect::<Vec<_>>();
-            let configured = configure();
-            over.store(true, Ordering::Relaxed);
-            let failed = || crate::Error::internal("what runs beside the configuration failed");
-            let early = early.join().unwrap_or_else(|_| Err(failed()));
-            let made = when_asked.into_iter().map(|one| one.join().unwrap_or_else(|_| Err(failed())));
-            let made = made.collect::<Result<Vec<_>>>();
-            configured.and(early).and(made)
-        })?;
-        for (stand_in, made) in stand_ins.iter().zip(made) {
+        let made = self.beside(target, &stand_ins, configure)?;
+        for stand_in in &stand_ins {
             let mut left = beyond(asked(&target.root, stand_in.name), stand_in.early.clone());
             if stand_in.certificates {
                 left.drain(..left.len().saturating_sub(1));
@@ -87,6 +75,28 @@ impl Beside<'_> {
         }
         let folder = target.root.join(OURS);
         fs::remove_dir_all(&folder).at("remove", &folder)
+    }
+
+    /// Runs `configure` with the early calls beside it, and certificates as soon as somebody asks for them; answers with what
+    /// those were made from.
+    fn beside(
+        &self,
+        target: &Target,
+        stand_ins: &[StandIn],
+        configure: impl FnOnce() -> Result<()>,
+    ) -> Result<Option<Certificates>> {
+        let over = AtomicBool::new(false);
+        let failed = || crate::Error::internal("what runs beside the configuration failed");
+        std::thread::scope(|scope| {
+            let early = scope.spawn(|| stand_ins.iter().try_for_each(|it| self.call_all(target, it, &it.early)));
+            let certificates = stand_ins.iter().find(|it| it.certificates);
+            let certificates = certificates.map(|it| scope.spawn(|| self.when_asked(target, it, &over)));
+            let configured = configure();
+            over.store(true, Ordering::Relaxed);
+            let early = early.join().unwrap_or_else(|_| Err(failed()));
+            let made = certificates.map_or(Ok(None), |making| making.join().unwrap_or_else(|_| Err(failed())));
+            configured.and(early).and(made)
+        })
     }
 
     fn stand_ins(&self, root: &Path) -> Result<Vec<StandIn>> {
@@ -124,9 +134,6 @@ impl Beside<'_> {
 
     /// Makes certificates as soon as somebody asks for them.
     fn when_asked(&self, target: &Target, stand_in: &StandIn, over: &AtomicBool) -> Result<Option<Certificates>> {
-        if !stand_in.certificates {
-            return Ok(None);
-        }
         loop {
             // Before the notes: what is asked at the very end is seen.
             let last = over.load(Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +18,10 @@ const MEMORY: u64 = 256 * 1024;
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("large"), "\u{1}".repeat(2 << 20)).unwrap();
-    std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    // Else the first line that it says is not the address.
+    std::fs::set_permissions(token, std::fs::Permissions::from_mode(0o600)).unwrap();
     folder
 }
 
