@@ -1,11 +1,13 @@
 //! The worker's view of the file system: a private root made of the tools tree, the store and a scratch space.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use nix::libc::dev_t;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root, sethostname};
 use serde::{Deserialize, Serialize};
@@ -113,12 +115,16 @@ fn enter(root: &Path) -> Result<()> {
     fs::remove_dir("/.old").at("remove", Path::new("/.old"))
 }
 
-/// The device nodes that maintainer scripts use, bound from the host: making nodes needs more privilege.
+/// The device nodes that maintainer scripts use, with their numbers (Linux's devices.txt).
+const DEVICES: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+/// Makes them in `/dev` of a root.
 pub fn devices(root: &Path) -> Result<()> {
     let dev = inside(root, "dev")?;
     tmpfs(&dev, "mode=0755,size=1m")?;
-    for name in ["null", "zero", "full", "random", "urandom", "tty"] {
-        bind_any(&Path::new("/dev").join(name), &dev.join(name), true)?;
+    for (name, major, minor) in DEVICES {
+        device(&dev.join(name), name, makedev(major, minor))?;
     }
     for (name, target) in [
         ("fd", "/proc/self/fd"),
@@ -129,6 +135,16 @@ pub fn devices(root: &Path) -> Result<()> {
         symlink(target, dev.join(name)).at("link", &dev.join(name))?;
     }
     tmpfs(&inside(&dev, "shm")?, "mode=1777")
+}
+
+/// A node of our own: a script that changes the mode of one that is bound would change the host's. Where nodes cannot be made,
+/// as in a user namespace, the host's do not belong to root either.
+fn device(at: &Path, name: &str, number: dev_t) -> Result<()> {
+    match mknod(at, SFlag::S_IFCHR, Mode::empty(), number) {
+        // Whatever the umask.
+        Ok(()) => fs::set_permissions(at, fs::Permissions::from_mode(0o666)).at("create", at),
+        Err(_) => bind_any(&Path::new("/dev").join(name), at, true),
+    }
 }
 
 /// Binds a file or a folder, making the place for it.

@@ -1,6 +1,7 @@
 //! Hosts and inputs that fail a build: a full disk, a package that cannot be configured, words that try to be code.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -103,10 +104,13 @@ fn a_package_that_fails_is_named_with_its_last_words() {
     bench.run(&["lock", "--profile", path]).exits(0);
     let lock = fs::read_to_string(profile.with_extension("lock")).unwrap();
     let words = "the motor is on fire";
-    let postinst = format!("#!/bin/sh\necho {words} >&2\nexit 3\n");
+    // Run by root, it has a device file of its own to spoil.
+    let host = fs::metadata("/dev/full").unwrap().mode();
+    let postinst = format!("#!/bin/sh\nchmod 600 /dev/full\necho {words} >&2\nexit 3\n");
     let runtime = runtime_with(&bench, &lock, "borg-com-monitor", &postinst);
     let ran = build(&bench, &profile, &["--fast", "--runtime", runtime.to_str().unwrap()]).exits(6);
     assert!(ran.stdout.is_empty(), "{}", ran.stdout);
+    assert_eq!(fs::metadata("/dev/full").unwrap().mode(), host);
     let ran = ran.says("borg-com-monitor").says(words).says("the full log is ");
     let log = ran.stderr.split("the full log is ").nth(1).unwrap().lines().next().unwrap();
     assert!(fs::read_to_string(log).unwrap().contains(words));

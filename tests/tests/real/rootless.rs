@@ -1,7 +1,7 @@
 //! Builds by an ordinary user, who is made for these tests and gone after them.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, lchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -130,10 +130,13 @@ fn owners(folder: &Path) -> Vec<u32> {
 #[ignore = "takes minutes and root: ./.ci/test runs it"]
 fn an_ordinary_user_builds_the_same_bytes_and_leaves_nothing() {
     let bench = bench();
+    let null = || fs::metadata("/dev/null").unwrap().mode() & 0o777;
+    assert_eq!(null(), 0o666, "something before this test has changed /dev/null of this machine");
     let profile = bench.profile("ordinary", &edge_iot("ordinary", ""));
     let ran = build(&bench, &profile, &[]).exits(0);
     let hash = sha256(Path::new(ran.last_line()));
     let lock = fs::read_to_string(profile.with_extension("lock")).unwrap();
+    assert_eq!(null(), 0o666, "root's build has changed /dev/null of this machine");
 
     let person = Person::new("borg-ordinary");
     let mine = person.bench.profile("ordinary", &edge_iot("ordinary", ""));

@@ -1,6 +1,6 @@
 //! Builds that are killed, run out of disk or lose their mirror at random moments: the next one is right all the same.
 //!
-//! `BORG_TEST_ROUNDS` says how often (`./.ci/faults` runs the long form); `BORG_TEST_SEED` repeats a run.
+//! `./.ci/faults` runs the long form; `BORG_TEST_SEED` repeats a run.
 
 use std::fs;
 use std::io::Write;
@@ -35,8 +35,9 @@ impl Dice {
     }
 }
 
-fn rounds(short: usize) -> usize {
-    std::env::var("BORG_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(short)
+/// How many faults must meet a running build: `short`, or what the long form asks for by the variable of this name.
+fn rounds(short: usize, asked: &str) -> usize {
+    std::env::var(asked).ok().and_then(|text| text.parse().ok()).unwrap_or(short)
 }
 
 fn start(bench: &Bench, profile: &Path) -> Child {
@@ -81,7 +82,7 @@ fn killed_at_any_moment_the_next_build_is_right() {
     let states = states(&bench, "killed");
     let before = loops();
     let (mut interrupted, mut round) = (0, 0);
-    let count = rounds(6);
+    let count = rounds(6, "BORG_TEST_KILLS");
     // Those that were done before their moment came do not count.
     while interrupted < count {
         round += 1;
@@ -137,7 +138,7 @@ fn a_disk_that_fills_up_at_any_moment_spoils_nothing() {
     let bench = Bench { folder: shared.folder.clone(), store: disk.0.join("store") };
     assert!(Command::new("cp").arg("-a").arg(&shared.store).arg(&bench.store).status().unwrap().success());
     let (mut full, mut round) = (0, 0);
-    let count = rounds(4);
+    let count = rounds(4, "BORG_TEST_DISKS");
     while full < count {
         round += 1;
         let state = &states[usize::try_from(dice.below(3)).unwrap()];
@@ -204,7 +205,7 @@ fn a_mirror_that_hangs_up_at_any_byte_is_made_good_by_the_next() {
     let hash = sha256(Path::new(build(&bench, &plain, &["--fast"]).exits(0).last_line()));
     let lock = fs::read_to_string(plain.with_extension("lock")).unwrap();
     let names = ["nginx-common", "systemd", "bash", "libc6"];
-    let count = rounds(3);
+    let count = rounds(3, "BORG_TEST_CUTS");
     let start = Instant::now();
     for round in 0..count {
         let other = borrowed(&bench);
