@@ -3,8 +3,10 @@
 
 pub mod folders;
 mod load;
+mod plugins;
 
 pub use load::{LoadError, load, parse};
+pub use plugins::{PLUGINS_PATH, Permission, Plugins};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
