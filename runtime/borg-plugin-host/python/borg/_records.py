@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NotRequired, Required
 
+from borg import _docstring as docstring
 from borg import _encode as encode
 from borg._json import JsonObject
 from borg._kinds import Kind, NoSchemaError, WrongValue, wrong
@@ -90,15 +91,17 @@ def _fields(annotation: Any, part: Callable[[Any], Kind], describe: Callable[[An
         hints = typing.get_type_hints(annotation, include_extras=True)
     except NameError as error:
         raise NoSchemaError(f"in {annotation.__name__}, {error}: define or import it above") from None
+    documented = docstring.parse(annotation.__doc__).parameters
     if typing.is_typeddict(annotation):
         for name, hint in hints.items():
             required, inner = _presence(hint, name in annotation.__required_keys__)
-            yield field(name, part(inner), required=required, description=describe(inner))
+            yield field(name, part(inner), required=required, description=describe(inner) or documented.get(name))
         return
     for one in dataclasses.fields(annotation):
         if one.init:
             hint = hints[one.name]
-            yield field(one.name, part(hint), default=_default(one), description=describe(hint))
+            description = describe(hint) or documented.get(one.name)
+            yield field(one.name, part(hint), default=_default(one), description=description)
 
 
 def _presence(hint: Any, required: bool) -> tuple[bool, Any]:

@@ -1,0 +1,258 @@
+"""Calls side by side, cancelled, out of time, and stuck."""
+
+from __future__ import annotations
+
+import threading
+import time
+import unittest
+from collections.abc import Callable
+
+from borg._calls import Limits, StuckError
+from borg._json import JsonObject
+from tests.running import PATIENCE, Local
+
+SLOW = """
+    import asyncio, threading
+
+    entered, go, left = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+
+    @Tool()
+    def stubborn():
+        entered.release()
+        go.wait()
+        left.release()
+
+    @Tool()
+    def polite(ctx: Context):
+        entered.release()
+        while not ctx.cancelled:
+            go.wait(0.01)
+        left.release()
+
+    @Tool()
+    async def sleeper():
+        entered.release()
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            left.release()
+
+    @Tool()
+    async def deaf():
+        entered.release()
+        while not go.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                left.release()
+        return "heard"
+
+    @Tool()
+    def quick():
+        return "done"
+
+    @Tool()
+    async def report(ctx: Context, by: int = 1):
+        for step in range(3):
+            ctx.progress(step, 2, f"step {step}")
+        return "done"
+"""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for what happens in another thread."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it did not happen")
+        time.sleep(0.002)
+
+
+class Running(unittest.TestCase):
+    def local(self, limits: Limits | None = None) -> Local:
+        local = Local(SLOW, limits)
+        names = local.server._plugin.tools[0].function.__globals__  # type: ignore[union-attr]
+        self.entered: threading.Semaphore = names["entered"]
+        self.left: threading.Semaphore = names["left"]
+        self.go: threading.Event = names["go"]
+        self.addCleanup(self.go.set)
+        return local
+
+    def enter(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.assertTrue(self.entered.acquire(timeout=PATIENCE))
+
+    def texts(self, local: Local) -> dict[object, str]:
+        return {one["id"]: one["result"]["content"][0]["text"] for one in local.sent}
+
+    def test_a_quick_call_passes_slow_ones(self) -> None:
+        local = self.local()
+        local.call("stubborn", 1)
+        local.call("sleeper", 2)
+        self.enter(2)
+        local.call("quick", 3)
+        until(lambda: bool(local.sent))
+        self.assertEqual(self.texts(local), {3: "done"})
+
+    def test_a_cancelled_call_gets_no_answer(self) -> None:
+        for tool in ("polite", "sleeper"):
+            with self.subTest(tool):
+                local = self.local()
+                local.call(tool, "a")
+                self.enter()
+                local.server.take(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}')
+                self.assertTrue(self.left.acquire(timeout=PATIENCE))
+                local.call("quick", "b")
+                local.calls.drain()
+                self.assertEqual(self.texts(local), {"b": "done"})
+
+    def test_a_coroutine_that_does_not_listen_gets_no_answer_either(self) -> None:
+        local = self.local()
+        local.call("deaf", 1)
+        self.enter()
+        local.calls.cancel(1)
+        self.assertTrue(self.left.acquire(timeout=PATIENCE))
+        self.go.set()
+        local.call("quick", 1)
+        local.calls.drain()
+        self.assertEqual(self.texts(local), {1: "done"})
+
+    def test_a_call_that_waits_can_be_cancelled(self) -> None:
+        local = self.local(Limits(running=1))
+        local.call("stubborn", 1)
+        self.enter()
+        local.call("quick", 2)
+        local.calls.cancel(2)
+        self.go.set()
+        local.calls.drain()
+        self.assertEqual([one["id"] for one in local.sent], [1])
+
+    def test_time_is_limited(self) -> None:
+        for tool in ("stubborn", "polite", "sleeper"):
+            with self.subTest(tool):
+                local = self.local(Limits(seconds=0.05))
+                local.call(tool)
+                local.calls.drain()
+                said = f"`{tool}` did not end within 0.05 s, the most that a call may take"
+                self.assertEqual(self.texts(local), {1: said})
+                self.assertTrue(local.sent[0]["result"]["isError"])
+
+    def test_calls_are_limited(self) -> None:
+        local = self.local(Limits(open=3, running=2))
+        for number in range(5):
+            local.call("stubborn", number)
+        self.enter(2)
+        self.assertFalse(self.entered.acquire(blocking=False))
+        refused = {one["id"]: one["error"]["message"] for one in local.sent}
+        self.assertEqual(refused, dict.fromkeys((3, 4), "3 calls are open: wait until one is answered"))
+        self.go.set()
+        local.calls.drain()
+        self.assertEqual(sorted(one["id"] for one in local.sent if "result" in one), [0, 1, 2])
+
+    def test_coroutines_are_limited_too(self) -> None:
+        local = self.local(Limits(running=2))
+        for number in range(3):
+            local.call("sleeper", number)
+        self.enter(2)
+        local.calls.cancel(0)
+        self.enter()
+
+    def test_an_id_is_used_once_at_a_time(self) -> None:
+        local = self.local()
+        local.call("stubborn", 1)
+        local.call("quick", 1)
+        self.assertEqual(local.sent[0]["error"]["message"], "the id 1 is that of a call which is not answered yet")
+        self.go.set()
+        local.calls.drain()
+        local.call("quick", 1)
+        local.calls.drain()
+        self.assertEqual(len(local.sent), 3)
+
+    def test_functions_that_never_end_end_the_plugin(self) -> None:
+        local = self.local(Limits(running=2, grace=0.05))
+        for number in range(2):
+            local.call("stubborn", number)
+        self.enter(2)
+        for number in range(2):
+            local.calls.cancel(number)
+        self.assertEqual(local.calls.expire(), 0.05)
+        time.sleep(0.06)
+        self.assertRaisesRegex(StuckError, "2 calls were cancelled or out of time", local.calls.expire)
+        self.go.set()
+
+        def recovered() -> bool:
+            try:
+                return local.calls.expire() is None
+            except StuckError:
+                return False
+
+        until(recovered)
+
+
+class Reports(unittest.TestCase):
+    def sent(self, meta: JsonObject) -> list[JsonObject]:
+        local = Local(SLOW)
+        local.ask("tools/call", {"name": "report", "_meta": meta})
+        local.calls.drain()
+        return local.sent
+
+    def test_they_carry_the_client_s_token(self) -> None:
+        for token in ("t", 7, 0):
+            *reports, answer = self.sent({"progressToken": token})
+            self.assertEqual(answer["id"], 1)
+            self.assertEqual({one["method"] for one in reports}, {"notifications/progress"})
+            params = [{"progressToken": token, "progress": n, "total": 2, "message": f"step {n}"} for n in range(3)]
+            self.assertEqual([one["params"] for one in reports], params)
+
+    def test_without_a_token_there_are_none(self) -> None:
+        for meta in ({}, {"progressToken": None}, {"progressToken": True}, {"progressToken": [1]}):
+            self.assertEqual(len(self.sent(meta)), 1)
+
+
+class Ending(unittest.TestCase):
+    """Whatever a function does, its call is answered, and the next one too."""
+
+    SOURCE = """
+        import asyncio, sys
+
+        @Tool()
+        def leave(): sys.exit(3)
+
+        @Tool()
+        async def leave_async(): sys.exit(3)
+
+        @Tool()
+        async def interrupt(): raise KeyboardInterrupt
+
+        @Tool()
+        async def cancel_itself(): raise asyncio.CancelledError("by itself")
+
+        @Tool()
+        async def leave_a_bomb():
+            async def bomb(): sys.exit(4)
+            asyncio.get_running_loop().create_task(bomb())
+            await asyncio.sleep(0)
+
+        @Tool()
+        def coroutine(): return asyncio.sleep(0)
+
+        @Tool()
+        async def nested():
+            return await asyncio.create_task(asyncio.to_thread(lambda: "done"))
+    """
+
+    def test_endings(self) -> None:
+        endings = {
+            "leave": "SystemExit: 3\n  plugin.py, line",
+            "leave_async": "SystemExit: 3\n  plugin.py, line",
+            "interrupt": "KeyboardInterrupt\n  plugin.py, line",
+            "cancel_itself": "CancelledError: by itself\n  plugin.py, line",
+            "coroutine": "the result of `coroutine` is of the type coroutine",
+            "leave_a_bomb": "",
+            "nested": "done",
+        }
+        local = Local(self.SOURCE)
+        for tool, text in endings.items():
+            with self.subTest(tool):
+                content = local.answer("tools/call", {"name": tool})["result"]["content"]
+                self.assertTrue("".join(one["text"] for one in content).startswith(text), content)
