@@ -23,7 +23,7 @@ def own_traceback(error: BaseException, file: str) -> str:
         seen.add(id(one))
         one.stack = StackSummary.from_list([frame for frame in one.stack if frame.filename == file])
         pending += [other for other in (one.__cause__, one.__context__, *(one.exceptions or ())) if other]
-    return shorten("".join(whole.format()).strip("\n"), _LONGEST)
+    return _middle_out("".join(whole.format()).strip("\n"))
 
 
 def summary(error: BaseException, file: str) -> str:
@@ -34,6 +34,13 @@ def summary(error: BaseException, file: str) -> str:
         return text
     source = linecache.getline(file, lines[-1]).strip()
     return f"{text}\n  {Path(file).name}, line {lines[-1]}: {shorten(source, 200)}"
+
+
+def _middle_out(text: str) -> str:
+    """A traceback says where at its beginning, and what at its end."""
+    left_out = len(text) - _LONGEST
+    half = _LONGEST // 2
+    return text if left_out <= 0 else f"{text[:half]}\n… ({left_out} characters)\n{text[-half:]}"
 
 
 def _message(error: BaseException) -> str:

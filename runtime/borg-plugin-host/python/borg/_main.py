@@ -24,14 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     group.add_argument("path", nargs="?", type=Path, metavar="PATH", help="the plugin")
     group.add_argument("--check", metavar="NAME", help="read a plugin from standard input, and print its tools or its error")
     options = parser.parse_args(arguments)
-    source = sys.stdin.buffer.read() if options.check else b""
+    source = b"" if options.check is None else sys.stdin.buffer.read()
     incoming, outgoing = claim()
     writer = Writer(outgoing)
-    status = 0
-    if options.check:
-        writer.send(check(options.check, source))
-    else:
+    if options.check is None:
         status = run(options.path, incoming, writer)
+    else:
+        status = 0
+        writer.send(check(options.check, source))
     sys.stderr.flush()
     os._exit(status)
 

@@ -64,7 +64,10 @@ json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes:
     def test_a_long_error_is_cut(self) -> None:
         told = error("raise ValueError('x' * 10_000_000)")
         self.assertLess(len(told), 20_000)
-        self.assertTrue(told.endswith("characters)"))
+        self.assertRegex(told, r"(?s)line 1, in <module>.*ValueError: x+\n… \(99\d+ characters\)\nx+$")
+        told = error("def f(): g()\ndef g(): f()\nf()")
+        self.assertLess(len(told), 20_000)
+        self.assertRegex(told, r"(?s)line 3, in <module>.*RecursionError: [^\n]*$")
 
     def test_a_plugin_needs_a_tool(self) -> None:
         self.assertEqual(
