@@ -1,7 +1,7 @@
 """The calls that run: functions in threads, coroutines in one event loop, neither in the way of the protocol.
 
-A call is *open* until it is answered, cancelled or out of time. One that is not open any more but whose function goes on
-is *held*: Python cannot end a thread.
+A call is *open* until it is answered, cancelled or out of time. One that is not open any more but whose function goes
+on is *held*: Python cannot end a thread.
 """
 
 from __future__ import annotations
@@ -93,12 +93,13 @@ class Calls:
         with self._lock:
             over = [call for call in self._open.values() if call.ends <= now]
         for call in over:
-            seconds = f"{self._limits.seconds:g}"
-            self._end(call, results.fault(f"`{call.tool.name}` did not end within {seconds} s, the most that a call may take"))
+            fault = f"`{call.tool.name}` did not end within {self._limits.seconds:g} s, the most that a call may take"
+            self._end(call, results.fault(fault))
             self._stop(call)
         self._held = [(since, call) for since, call in self._held if call.is_running]
-        if sum(now - since > self._limits.grace for since, _ in self._held) >= self._limits.running:
-            raise StuckError(f"{self._limits.running} calls were cancelled or out of time, and none of their functions ends")
+        stuck = sum(now - since > self._limits.grace for since, _ in self._held)
+        if stuck >= self._limits.running:
+            raise StuckError(f"{stuck} calls were cancelled or out of time, and none of their functions ends")
         with self._lock:
             times = [call.ends - now for call in self._open.values()]
         if self._held:

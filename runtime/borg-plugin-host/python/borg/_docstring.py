@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_PARAMETERS = {"args", "arguments", "parameters", "params", "keyword args", "keyword arguments", "other parameters", "attributes"}
-_OTHERS = {"returns", "return", "yields", "raises", "example", "examples", "note", "notes", "see also", "references", "warnings", "warns", "todo"}
+_PARAMETERS = {"args", "arguments", "parameters", "params", "keyword args", "keyword arguments", "attributes"}
+_OTHERS = {"returns", "yields", "raises", "example", "examples", "note", "notes", "see also", "references", "warnings"}
 _GOOGLE_ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
 _NUMPY_ENTRY = re.compile(r"(\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?")
 _SPHINX_ENTRY = re.compile(r":(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)")

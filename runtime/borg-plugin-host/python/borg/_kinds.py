@@ -127,5 +127,5 @@ def enumeration(annotation: type[Enum]) -> Kind:
     """An Enum, by its values."""
     values = [member.value for member in annotation]
     if not values or not all(value is None or type(value) in (str, int, float, bool) for value in values):
-        raise NoSchemaError(f"the values of the enum {annotation.__name__} are not all strings or numbers: make them so")
+        raise NoSchemaError(f"the enum {annotation.__name__} needs values that are strings or numbers")
     return choice(values, list(annotation))

@@ -57,7 +57,7 @@ def load(file: str, source: bytes) -> Plugin:
     finally:
         tools = decorator.take(module.__name__)
     if not tools:
-        raise BrokenPluginError(f"{file} has no tool: put `@Tool()` over a function, after `from borg.plugin import Tool`")
+        raise BrokenPluginError(f"{file} has no tool: import Tool from borg.plugin and write `@Tool()` over a function")
     return Plugin(name, file, tuple(tools))
 
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(description="Serves the tools of a plugin over MCP on standard input and output.")
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("path", nargs="?", type=Path, metavar="PATH", help="the plugin")
-    group.add_argument("--check", metavar="NAME", help="read a plugin from standard input, and print its tools or its error")
+    group.add_argument("--check", metavar="NAME", help="print the tools or the error of the plugin on standard input")
     options = parser.parse_args(arguments)
     source = b"" if options.check is None else sys.stdin.buffer.read()
     incoming, outgoing = claim()

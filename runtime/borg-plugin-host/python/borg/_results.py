@@ -57,11 +57,11 @@ def _image(name: str, data: bytes) -> JsonObject:
     kind = "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else next(kinds, None)
     if kind is None:
         raise encode.NoJsonError(
-            f"the result of `{name}` is bytes, but no PNG, JPEG, GIF or WebP image: return a text, for instance in base64"
+            f"the result of `{name}` is bytes, but no PNG, JPEG, GIF or WebP image: return a text, such as base64"
         )
     return {"type": "image", "data": base64.b64encode(data).decode(), "mimeType": kind}
 
 
 def _too_large(name: str, size: int) -> JsonObject:
-    limit = LINE_LIMIT // MIB
-    return fault(f"the result of `{name}` takes {size / MIB:.1f} MiB, and at most {limit} are carried: return less at a time")
+    sizes = f"{size / MIB:.1f} MiB, and at most {LINE_LIMIT // MIB} are carried"
+    return fault(f"the result of `{name}` takes {sizes}: return less at a time")

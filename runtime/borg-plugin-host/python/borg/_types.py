@@ -73,7 +73,7 @@ def _by_origin(annotation: Any, part: Callable[[Any], Kind]) -> Kind | None:
     if origin is dict:
         key, value = arguments or (str, Any)
         if _unwrap(key) is not str:
-            raise NoSchemaError(f"the keys of a JSON object are strings: write dict[str, …] instead of {name(annotation)}")
+            raise NoSchemaError(f"the keys of a JSON object are strings: write dict[str, …], not {_name(annotation)}")
         return containers.mapping(part(value))
     return None
 
@@ -127,10 +127,10 @@ def _union(members: list[Kind]) -> Kind:
     return Kind(wanted, {"anyOf": [member.schema for member in members]}, read)
 
 
-def name(annotation: Any) -> str:
-    """An annotation as its author wrote it, or nearly so."""
-    return annotation.__qualname__ if isinstance(annotation, type) and not typing.get_args(annotation) else str(annotation)
+def _name(annotation: Any) -> str:
+    is_plain = isinstance(annotation, type) and not typing.get_args(annotation)
+    return annotation.__qualname__ if is_plain else str(annotation)
 
 
 def _refuse(annotation: Any) -> Kind:
-    raise NoSchemaError(f"JSON has no type for {name(annotation)}: {_WAY_OUT}")
+    raise NoSchemaError(f"JSON has no type for {_name(annotation)}: {_WAY_OUT}")

@@ -48,7 +48,7 @@ BAD: list[tuple[bytes | None, int, Any]] = [
     (b'{"jsonrpc":"2.0","id":1,"method":"tools/call"}', -32602, 1),
     (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"no"}}', -32602, 1),
     (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":["hello"]}}', -32602, 1),
-    (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","arguments":[]}}', -32602, 1),
+    (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","arguments":1}}', -32602, 1),
     (b'{"jsonrpc":"2.0","id":1,"method":"server/discover"}', -32602, 1),
 ]
 
@@ -69,7 +69,8 @@ class WithInitialize(unittest.TestCase):
     def test_each_version_is_agreed_to(self) -> None:
         for version in WITH_INITIALIZE:
             result = Local(HELLO).answer("initialize", {"protocolVersion": version})["result"]
-            self.assertEqual(result, {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": IDENTITY})
+            expected = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": IDENTITY}
+            self.assertEqual(result, expected)
 
     def test_another_version_gets_the_newest(self) -> None:
         for version in ("2026-07-28", "1999-01-01", None, 3, ["2025-06-18"]):
@@ -126,8 +127,9 @@ class Stateless(unittest.TestCase):
         self.assertNotIn("resultType", self.answer("tools/list", meta)["result"])
 
     def test_both_fields_are_demanded(self) -> None:
-        for wrong in ({"io.modelcontextprotocol/protocolVersion": 3}, {"io.modelcontextprotocol/clientCapabilities": []}):
-            self.assertEqual(self.answer("tools/list", {**NEW, **wrong})["error"]["code"], -32602)
+        for key, value in (("protocolVersion", 3), ("clientCapabilities", [])):
+            answer = self.answer("tools/list", {**NEW, f"io.modelcontextprotocol/{key}": value})
+            self.assertEqual(answer["error"]["code"], -32602)
 
 
 class Hostile(unittest.TestCase):
@@ -149,9 +151,8 @@ class Hostile(unittest.TestCase):
 
     def test_any_line_is_survived(self) -> None:
         dice = random.Random(4)
-        whole = json.dumps(
-            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "hello", "arguments": {}, "_meta": NEW}}
-        ).encode()
+        params = {"name": "hello", "arguments": {}, "_meta": NEW}
+        whole = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
         local = Local(HELLO)
         for _ in range(3000):
             line = bytearray(whole)

@@ -96,7 +96,8 @@ class Returned(unittest.TestCase):
 
     def test_a_large_result_is_a_fault(self) -> None:
         self.assertNotIn("isError", returned("f", "x" * (LINE_LIMIT - 1000)))
-        for value in ("x" * (LINE_LIMIT + 1), "\n" * (LINE_LIMIT // 2 + 1), b"GIF8" * LINE_LIMIT, ["x" * (LINE_LIMIT // 2)]):
+        half = LINE_LIMIT // 2
+        for value in ("x" * (LINE_LIMIT + 1), "\n" * (half + 1), b"GIF8" * half, ["x" * half]):
             result = returned("f", value)
             self.assertTrue(result["isError"])
             self.assertRegex(
@@ -131,7 +132,9 @@ class Raised(unittest.TestCase):
         )
 
     def test_no_message_and_odd_messages(self) -> None:
-        self.assertEqual(self.said("@Tool()\ndef f(): raise KeyError"), "KeyError\n  p.py, line 3: def f(): raise KeyError")
+        bare = "@Tool()\ndef f():\n  raise KeyError"
+        self.assertEqual(self.said(bare), "KeyError\n  p.py, line 4: raise KeyError")
         odd = "class E(Exception):\n  def __str__(self): 1/0\n@Tool()\ndef f():\n  raise E"
-        self.assertTrue(self.said(odd).startswith("E: (its message cannot be shown: ZeroDivisionError)\n  p.py, line 6"))
+        expected = "E: (its message cannot be shown: ZeroDivisionError)\n  p.py, line 6: raise E"
+        self.assertEqual(self.said(odd), expected)
         self.assertLess(len(self.said("@Tool()\ndef f():\n  raise ValueError('x' * 10_000_000)")), 20_000)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import unittest
 
 from borg._json import JsonObject
-from borg._load import BrokenPluginError
+from borg._load import BrokenPluginError, load
 from borg.plugin import Context, Tool
-from tests.running import plugin
+from tests.running import HEADER, plugin
 
+# What stands below the import, and how the last line of the error begins.
 REFUSED = [
     ("@Tool\ndef f(): pass", "write `@Tool()` with parentheses over `f`"),
     ("@Tool(desc=3)\ndef f(): pass", "the `desc` of a tool is a text, not 3"),
@@ -19,11 +20,23 @@ REFUSED = [
     ("@Tool()\nasync def f(): yield 1", "`f` yields its results one by one"),
     ("@Tool()\ndef f(x: complex): pass", "parameter `x` of `f`: JSON has no type for complex: use str"),
     ("@Tool('g')\ndef f(x, /): pass", "parameter `x` of `g`: can be given by position only: remove the `/`"),
-    ("@Tool()\ndef f(*names: str): pass", "parameter `names` of `f`: takes any number of values: make it a list, such as `names: list[str]`"),
+    (
+        "@Tool()\ndef f(*names: str): pass",
+        "parameter `names` of `f`: takes any number of values: make it a list, such as `names: list[str]`",
+    ),
     ("@Tool()\ndef f(**more: str): pass", "parameter `more` of `f`: takes any names: make it a dict"),
-    ("@Tool()\ndef f(x: int = 'a'): pass", "parameter `x` of `f`: the default does not fit: x: wanted an integer, got the string \"a\""),
-    ("@Tool()\ndef f(x: 'Later'): pass\nclass Later: pass", "an annotation of `f` cannot be read, name 'Later' is not defined: define or import its type above"),
-    ("@Tool()\ndef f(): pass\n@Tool('f')\ndef g(): pass", "two functions are the tool `f`, in lines 2 and 4: give one of them another `name=`"),
+    (
+        "@Tool()\ndef f(x: int = 'a'): pass",
+        'parameter `x` of `f`: the default does not fit: x: wanted an integer, got the string "a"',
+    ),
+    (
+        "@Tool()\ndef f(x: 'Later'): pass\nclass Later: pass",
+        "an annotation of `f` cannot be read, name 'Later' is not defined: define or import its type above",
+    ),
+    (
+        "@Tool()\ndef f(): pass\n@Tool('f')\ndef g(): pass",
+        "two functions are the tool `f`, in lines 2 and 4: give one of them another `name=`",
+    ),
 ]
 
 
@@ -80,9 +93,7 @@ class Tools(unittest.TestCase):
         self.assertEqual(listing(source), expected)
 
     def test_annotations_may_be_texts(self) -> None:
-        source = "from __future__ import annotations\nfrom borg.plugin import Context, Tool\n@Tool()\ndef f(ctx: Context, x: list[int] | None): pass\n"
-        from borg._load import load
-
+        source = f"from __future__ import annotations\n{HEADER}@Tool()\ndef f(ctx: Context, x: list[int] | None): pass"
         (tool,) = load("plugin.py", source.encode()).tools
         self.assertEqual(list(tool.listing()["inputSchema"]["properties"]), ["x"])
         self.assertEqual(tool.contexts, ("ctx",))
@@ -119,7 +130,15 @@ class Tools(unittest.TestCase):
         self.assertIs(Tool()(double), double)
 
     def test_only_what_stands_in_the_plugin_is_its_own(self) -> None:
-        source = "import types\nother = types.ModuleType('other')\nexec('from borg.plugin import Tool\\n@Tool()\\ndef g(): pass', other.__dict__)\n@Tool()\ndef f(): pass"
+        source = """
+            import types
+
+            other = types.ModuleType("other")
+            exec("from borg.plugin import Tool\\n@Tool()\\ndef g(): pass", other.__dict__)
+
+            @Tool()
+            def f(): pass
+        """
         self.assertEqual([tool.name for tool in plugin(source).tools], ["f"])
 
     def test_what_is_wrong_is_said_when_the_plugin_loads(self) -> None:
