@@ -15,7 +15,8 @@ _LONGEST = 16 * 1024
 def own_traceback(error: BaseException, file: str) -> str:
     """Python's traceback with the frames of one file only."""
     whole = TracebackException.from_exception(error, compact=True)
-    pending, seen = [whole], set()
+    pending = [whole]
+    seen: set[int] = set()
     while pending:
         one = pending.pop()
         if id(one) in seen:

@@ -72,7 +72,7 @@ class _Loader(importlib.abc.SourceLoader):
     def get_filename(self, fullname: str) -> str:
         return self._file
 
-    def get_data(self, path: str | bytes) -> bytes:
+    def get_data(self, path: str) -> bytes:
         # Import asks for compiled files too, and there are none.
         if path != self._file:
             raise FileNotFoundError(path)

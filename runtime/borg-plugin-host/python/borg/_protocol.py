@@ -47,12 +47,18 @@ class ProtocolError(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request, or a notification, whose `id` is None."""
+class Notice:
+    """A notification: nothing answers it."""
 
-    id: RequestId | None
     method: str
     params: JsonObject
+
+
+@dataclass(frozen=True)
+class Request(Notice):
+    """What wants an answer."""
+
+    id: RequestId
 
     @property
     def meta(self) -> JsonObject:
@@ -72,8 +78,8 @@ class Request:
         return token if isinstance(token, (str, int)) and not isinstance(token, bool) else None
 
 
-def parse(line: bytes | None) -> Request | None:
-    """The request in a line; None for an empty line and for an answer, since nothing is ever asked here.
+def parse(line: bytes | None) -> Request | Notice | None:
+    """What a line says; None for an empty line and for an answer, since nothing is ever asked here.
 
     Raises ProtocolError.
     """
@@ -89,21 +95,26 @@ def parse(line: bytes | None) -> Request | None:
         raise ProtocolError(INVALID_REQUEST, f"a message is an object, one a line, and not {_json.tell(message)}")
     if "method" not in message and ("result" in message or "error" in message):
         return None
-    return _request(message)
+    return _typed(message)
 
 
-def _request(message: JsonObject) -> Request:
+def _typed(message: JsonObject) -> Request | Notice:
     number = message.get("id")
-    is_id = isinstance(number, (str, int, float)) and not isinstance(number, bool)
-    known = number if is_id else None
-    if "id" in message and not is_id:
+    known: RequestId | None = number if is_id(number) else None
+    if "id" in message and known is None:
         raise ProtocolError(INVALID_REQUEST, f"an id is a string or a number, and not {_json.tell(number)}")
     if message.get("jsonrpc") != "2.0" or not isinstance(message.get("method"), str):
         raise ProtocolError(INVALID_REQUEST, 'a request has `"jsonrpc": "2.0"` and a `method`', request=known)
     params = message.get("params")
     if params is not None and not isinstance(params, dict):
         raise ProtocolError(INVALID_PARAMS, f"params is an object, and not {_json.tell(params)}", request=known)
-    return Request(known, message["method"], params or {})
+    notice = Notice(message["method"], params or {})
+    return notice if known is None else Request(notice.method, notice.params, known)
+
+
+def is_id(value: object) -> bool:
+    """Whether a value can be the id of a request."""
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 
 
 def check_version(request: Request) -> None:

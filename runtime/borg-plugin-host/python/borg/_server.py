@@ -14,7 +14,7 @@ from borg._context import Context
 from borg._json import JsonObject
 from borg._kinds import WrongValue
 from borg._load import Plugin
-from borg._protocol import ProtocolError, Request
+from borg._protocol import Notice, ProtocolError, Request
 from borg._streams import Lines
 
 _READ = 64 * 1024
@@ -39,15 +39,16 @@ class Server:
     def take(self, line: bytes | None) -> None:
         """One line that came in; None for one that was too long."""
         try:
-            request = protocol.parse(line)
+            message = protocol.parse(line)
         except ProtocolError as error:
             self._send(error.message())
             return
-        if request is None:
-            return
-        if request.id is None:
-            self._notice(request)
-            return
+        if isinstance(message, Request):
+            self._request(message)
+        elif message is not None:
+            self._notice(message)
+
+    def _request(self, request: Request) -> None:
         try:
             result = self._answer(request)
         except ProtocolError as error:
@@ -71,9 +72,9 @@ class Server:
         name = "plugin" if isinstance(self._plugin, str) else self._plugin.name
         self._send(protocol.answer(request, result, _identity(name)))
 
-    def _notice(self, request: Request) -> None:
-        number = request.params.get("requestId")
-        if request.method == "notifications/cancelled" and isinstance(number, (str, int, float)):
+    def _notice(self, notice: Notice) -> None:
+        number = notice.params.get("requestId")
+        if notice.method == "notifications/cancelled" and protocol.is_id(number):
             self._calls.cancel(number)
 
     def _initialize(self, request: Request, plugin: Plugin) -> JsonObject:
@@ -111,9 +112,10 @@ class Server:
             return results.fault(str(error))
         context = self._context(request)
         arguments.update(dict.fromkeys(tool.contexts, context))
-        refusal = self._calls.start(
-            Call(request.id or 0, tool, plugin.file, arguments, context, lambda result: self._reply(request, result))
+        call = Call(
+            request.id, tool, plugin.file, arguments, context, answer=lambda result: self._reply(request, result)
         )
+        refusal = self._calls.start(call)
         if refusal:
             raise ProtocolError(protocol.INTERNAL_ERROR, refusal)
         return None

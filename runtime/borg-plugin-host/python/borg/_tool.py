@@ -73,7 +73,8 @@ def define(function: Callable[..., Any], name: str | None, desc: str | None, hin
     if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
         raise TypeError(f"`{name}` yields its results one by one: return a list of them")
     doc = docstring.parse(function.__doc__)
-    fields, contexts = [], []
+    fields: list[Field] = []
+    contexts: list[str] = []
     hinted = _hints(function, name)
     for parameter in inspect.signature(function).parameters.values():
         annotation = hinted.get(parameter.name, Any)

@@ -9,7 +9,6 @@ import tempfile
 import textwrap
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from borg._calls import Calls, Limits
@@ -56,7 +55,7 @@ class Process:
     def __enter__(self) -> Process:
         return self
 
-    def __exit__(self, *_: tuple[type[BaseException] | None, BaseException | None, TracebackType | None]) -> None:
+    def __exit__(self, *_: object) -> None:
         self._watch.cancel()
         self.pipes.kill()
         self.pipes.communicate()

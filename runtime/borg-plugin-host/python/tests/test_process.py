@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import unittest
+from pathlib import Path
 
 from borg._json import LINE_LIMIT
 from tests.running import PATIENCE, PROGRAM, Process, check
@@ -126,8 +127,8 @@ class HostileInput(unittest.TestCase):
                 hello.pipes.stdin.write(b"[" * (1 << 20))
             hello.write(b"")
             self.assertEqual(hello.read()["error"]["code"], -32700)
-            with open(f"/proc/{hello.pipes.pid}/status", encoding="utf-8") as status:
-                peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+            status = Path(f"/proc/{hello.pipes.pid}/status").read_text()
+            peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
             self.assertLess(peak, 64 * 1024)
 
     def test_a_line_without_end_is_read(self) -> None:

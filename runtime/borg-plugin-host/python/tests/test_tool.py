@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from typing import Any
 
 from borg._json import JsonObject
 from borg._load import BrokenPluginError, load
@@ -170,6 +171,8 @@ class Contexts(unittest.TestCase):
         self.assertEqual(sent, [])
 
     def test_progress_is_a_number(self) -> None:
-        for wrong in ("1", True, float("nan"), None):
-            with self.subTest(wrong), self.assertRaisesRegex(TypeError, "progress wants numbers, not "):
-                Context().progress(1, wrong) if wrong is not None else Context().progress("x")  # type: ignore[arg-type]
+        odd: list[Any] = ["1", True, float("nan"), [1]]
+        for wrong in odd:
+            for numbers in ((wrong,), (1, wrong)):
+                with self.subTest(numbers), self.assertRaisesRegex(TypeError, "progress wants numbers, not "):
+                    Context().progress(*numbers)
