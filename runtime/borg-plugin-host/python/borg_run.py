@@ -6,7 +6,7 @@ from pathlib import Path
 # An isolated Python (-I) looks for modules in the system's folders only.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from borg._main import main  # noqa: E402
+from borg._main import main
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from math import isfinite
 from pathlib import PurePath
@@ -44,7 +45,7 @@ def _composed(given: Any, place: str, depth: int) -> Any:
             return {_key(key, place): value(one, f"{place}.{key}", depth) for key, one in given.items()}
         case list() | tuple():
             return [value(one, f"{place}[{index}]", depth) for index, one in enumerate(given)]
-        case Set():
+        case AbstractSet():
             # Sets have no order, and answers should not differ from run to run.
             return sorted((value(one, place, depth) for one in given), key=lambda one: (str(type(one)), str(one)))
     if dataclasses.is_dataclass(given) and not isinstance(given, type):

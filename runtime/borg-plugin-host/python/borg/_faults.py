@@ -30,11 +30,12 @@ def own_traceback(error: BaseException, file: str) -> str:
 def summary(error: BaseException, file: str) -> str:
     """Type and message, and the last line of the file that was on the way to it."""
     text = f"{type(error).__name__}: {_message(error)}".removesuffix(": ")
-    lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
-    if not lines:
+    own = [place for place in traceback.walk_tb(error.__traceback__) if place[0].f_code.co_filename == file]
+    if not own:
         return text
-    source = linecache.getline(file, lines[-1]).strip()
-    return f"{text}\n  {Path(file).name}, line {lines[-1]}: {shorten(source, 200)}"
+    frame, line = own[-1]
+    source = linecache.getline(file, line, frame.f_globals).strip()
+    return f"{text}\n  {Path(file).name}, line {line}: {shorten(source, 200)}"
 
 
 def _middle_out(text: str) -> str:

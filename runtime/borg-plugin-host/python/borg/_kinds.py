@@ -16,7 +16,7 @@ from typing import Any
 from borg._json import JsonObject, tell
 
 
-class WrongValue(ValueError):
+class WrongValueError(ValueError):
     """A value is not what the annotation wants; the message names the place, what was wanted and what came."""
 
 
@@ -33,9 +33,9 @@ class Kind:
     read: Callable[[Any, str], Any]
 
 
-def wrong(place: str, wanted: str, value: object) -> WrongValue:
+def wrong(place: str, wanted: str, value: object) -> WrongValueError:
     """The one sentence in which every wrong value is reported."""
-    return WrongValue(f"{place}: wanted {wanted}, got {tell(value)}")
+    return WrongValueError(f"{place}: wanted {wanted}, got {tell(value)}")
 
 
 def _plain(name: str, json_type: str, fits: Callable[[Any], bool], make: Callable[[Any], Any]) -> Kind:

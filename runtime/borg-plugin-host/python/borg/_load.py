@@ -69,7 +69,7 @@ class _Loader(importlib.abc.SourceLoader):
         self._file = file
         self._source = source
 
-    def get_filename(self, fullname: str) -> str:
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002
         return self._file
 
     def get_data(self, path: str) -> bytes:

@@ -6,7 +6,7 @@ Until 2025-11-25 a connection begins with `initialize`. Since 2026-07-28 each re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from borg import _json
 from borg._json import JsonObject
@@ -112,7 +112,7 @@ def _typed(message: JsonObject) -> Request | Notice:
     return notice if known is None else Request(notice.method, notice.params, known)
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[RequestId]:
     """Whether a value can be the id of a request."""
     return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 

@@ -11,7 +11,7 @@ from typing import Any, NotRequired, Required
 from borg import _docstring as docstring
 from borg import _encode as encode
 from borg._json import JsonObject
-from borg._kinds import Kind, NoSchemaError, WrongValue, wrong
+from borg._kinds import Kind, NoSchemaError, WrongValueError, wrong
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def field(name: str, kind: Kind, *, default: Any = ..., required: bool = True, d
             kind.read(schema["default"], name)
         except encode.NoJsonError:
             pass
-        except WrongValue as error:
+        except WrongValueError as error:
             raise NoSchemaError(f"the default does not fit: {error}") from None
     return Field(name, kind, required, schema)
 
@@ -59,7 +59,7 @@ def faults(fields: Iterable[Field], value: JsonObject, place: Callable[[str], st
         if name in value:
             try:
                 read[name] = one.kind.read(value[name], place(name))
-            except WrongValue as error:
+            except WrongValueError as error:
                 wrongs.append(str(error))
         elif one.required:
             wrongs.append(f"{place(name)} is missing: wanted {one.kind.name}")
@@ -76,12 +76,12 @@ def record(annotation: Any, part: Callable[[Any], Kind], describe: Callable[[Any
             raise wrong(place, name, value)
         members, wrongs = faults(fields, value, lambda key: f"{place}.{key}")
         if wrongs:
-            raise WrongValue("\n".join(wrongs))
+            raise WrongValueError("\n".join(wrongs))
         try:
             return annotation(**members)
         except (TypeError, ValueError) as error:
             # A dataclass may check its values itself, in __post_init__.
-            raise WrongValue(f"{place}: {error}") from error
+            raise WrongValueError(f"{place}: {error}") from error
 
     return Kind(name, schema(fields), read)
 
@@ -94,7 +94,7 @@ def _fields(annotation: Any, part: Callable[[Any], Kind], describe: Callable[[An
     documented = docstring.parse(annotation.__doc__).parameters
     if typing.is_typeddict(annotation):
         for name, hint in hints.items():
-            required, inner = _presence(hint, name in annotation.__required_keys__)
+            required, inner = _presence(hint, required=name in annotation.__required_keys__)
             yield field(name, part(inner), required=required, description=describe(inner) or documented.get(name))
         return
     for one in dataclasses.fields(annotation):
@@ -104,7 +104,7 @@ def _fields(annotation: Any, part: Callable[[Any], Kind], describe: Callable[[An
             yield field(one.name, part(hint), default=_default(one), description=description)
 
 
-def _presence(hint: Any, required: bool) -> tuple[bool, Any]:
+def _presence(hint: Any, *, required: bool) -> tuple[bool, Any]:
     origin = typing.get_origin(hint)
     if origin in (Required, NotRequired):
         return origin is Required, typing.get_args(hint)[0]

@@ -12,7 +12,7 @@ from borg import _results as results
 from borg._calls import Call, Calls
 from borg._context import Context
 from borg._json import JsonObject
-from borg._kinds import WrongValue
+from borg._kinds import WrongValueError
 from borg._load import Plugin
 from borg._protocol import Notice, ProtocolError, Request
 from borg._streams import Lines
@@ -107,7 +107,7 @@ class Server:
             raise ProtocolError(protocol.INVALID_PARAMS, "arguments is an object")
         try:
             arguments = tool.read(given or {})
-        except WrongValue as error:
+        except WrongValueError as error:
             # As a result and not as an error of the protocol, so that a model sees it and can mend its call.
             return results.fault(str(error))
         context = self._context(request)

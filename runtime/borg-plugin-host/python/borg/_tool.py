@@ -15,12 +15,12 @@ from borg import _docstring as docstring
 from borg import _records as records
 from borg._context import Context
 from borg._json import JsonObject
-from borg._kinds import NoSchemaError, WrongValue
+from borg._kinds import NoSchemaError, WrongValueError
 from borg._records import Field
 from borg._types import describe, kind_of, optional
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_NOT_BY_NAME = {
+_NOT_BY_NAME: dict[Any, str] = {
     Parameter.POSITIONAL_ONLY: "can be given by position only: remove the `/`",
     Parameter.VAR_POSITIONAL: "takes any number of values: make it a list, such as `{0}: list[str]`",
     Parameter.VAR_KEYWORD: "takes any names: make it a dict, such as `{0}: dict[str, str]`",
@@ -54,10 +54,10 @@ class ToolDefinition:
         return {**listing, "annotations": self.hints} if self.hints else listing
 
     def read(self, arguments: JsonObject) -> JsonObject:
-        """The arguments as the function wants them. Raises WrongValue, with everything that is wrong."""
+        """The arguments as the function wants them. Raises WrongValueError, with everything that is wrong."""
         read, wrongs = records.faults(self.fields, arguments, lambda name: f"argument `{name}` of `{self.name}`")
         if wrongs:
-            raise WrongValue("\n".join(wrongs))
+            raise WrongValueError("\n".join(wrongs))
         return read
 
 
@@ -112,7 +112,7 @@ def _field(parameter: Parameter, annotation: Any, documented: str | None) -> Fie
         # `name: str = None` is what many write for `name: str | None = None`.
         try:
             kind.read(None, parameter.name)
-        except WrongValue:
+        except WrongValueError:
             kind = optional(kind)
     return records.field(parameter.name, kind, default=default, description=describe(annotation) or documented)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import collections.abc as abc
 import dataclasses
 import types
 import typing
+from collections import abc
 from collections.abc import Callable
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, Union

@@ -1,11 +1,4 @@
-"""What a plugin imports.
-
-    from borg.plugin import Tool
-
-    @Tool(name="hello", desc="Say hi")
-    async def hello(name: str = "world"):
-        return f"Hello {name}!"
-"""
+"""What a plugin imports: `from borg.plugin import Tool`; docs/plugins.md is the guide."""
 
 from borg._context import Context
 from borg._decorator import Tool

@@ -9,7 +9,7 @@ import tempfile
 import textwrap
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from borg._calls import Calls, Limits
 from borg._json import JsonObject
@@ -52,7 +52,7 @@ class Process:
         self._watch = threading.Timer(PATIENCE, self.pipes.kill)
         self._watch.start()
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

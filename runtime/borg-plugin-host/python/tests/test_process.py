@@ -12,11 +12,11 @@ from pathlib import Path
 from borg._json import LINE_LIMIT
 from tests.running import PATIENCE, PROGRAM, Process, check
 
-HELLO = '''
+HELLO = """
 @Tool(name="hello", desc="Say hi")
 async def hello(name: str = "world"):
     return f"Hello {name}!"
-'''
+"""
 
 
 class Serving(unittest.TestCase):

@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
-from borg._kinds import WrongValue
+from borg._kinds import WrongValueError
 from borg._types import kind_of
 
 
@@ -126,6 +126,6 @@ class Reading(unittest.TestCase):
 
     def test_wrong_values_are_told_with_place_wanted_and_got(self) -> None:
         for annotation, value, message in WRONG:
-            with self.subTest(annotation=annotation, value=value), self.assertRaises(WrongValue) as caught:
+            with self.subTest(annotation=annotation, value=value), self.assertRaises(WrongValueError) as caught:
                 kind_of(annotation).read(value, "it")
             self.assertEqual(str(caught.exception), message)

@@ -129,7 +129,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (Union[int, str], {"anyOf": [INTEGER, STRING]}),  # noqa: UP007
     (int | str | None, {"anyOf": [INTEGER, STRING, NULL]}),
     (Literal["a", "b"], {"type": "string", "enum": ["a", "b"]}),
-    (Literal[1, "a", None, True], {"enum": [1, "a", None, True]}),
+    (Literal[1, "a", None, True], {"enum": [1, "a", None, True]}),  # noqa: PYI061
     (Literal[Colour.RED], {"type": "string", "enum": ["red"]}),
     (Colour, {"type": "string", "enum": ["red", "blue"]}),
     (Level, {"type": "integer", "enum": [1, 2]}),

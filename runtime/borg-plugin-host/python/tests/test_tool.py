@@ -48,11 +48,11 @@ def listing(source: str) -> JsonObject:
 
 class Tools(unittest.TestCase):
     def test_the_smallest_plugin(self) -> None:
-        source = '''
+        source = """
             @Tool(name="hello", desc="Say hi")
             async def hello(name: str = "world"):
                 return f"Hello {name}!"
-        '''
+        """
         schema = {
             "type": "object",
             "properties": {"name": {"type": "string", "default": "world"}},
