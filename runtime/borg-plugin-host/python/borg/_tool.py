@@ -55,7 +55,7 @@ class ToolDefinition:
 
     def read(self, arguments: JsonObject) -> JsonObject:
         """The arguments as the function wants them. Raises WrongValueError, with everything that is wrong."""
-        read, wrongs = records.faults(self.fields, arguments, lambda name: f"argument `{name}` of `{self.name}`")
+        read, wrongs = records.faults(self.fields, arguments, lambda name: f"`{self.name}`: argument {name}")
         if wrongs:
             raise WrongValueError("\n".join(wrongs))
         return read

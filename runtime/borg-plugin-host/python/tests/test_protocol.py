@@ -169,8 +169,8 @@ class Hostile(unittest.TestCase):
         self.assertTrue(result["isError"])
         self.assertEqual(
             result["content"][0]["text"],
-            "argument `x` of `hello` is not known: there is `name`\n"
-            "argument `name` of `hello`: wanted a string, got the number 3",
+            "`hello`: argument x is not known: there is `name`\n"
+            "`hello`: argument name: wanted a string, got the number 3",
         )
 
 
