@@ -23,7 +23,7 @@ from borg._tool import ToolDefinition
 
 @dataclass(frozen=True)
 class Limits:
-    """`open` calls may wait or run, `running` of them at once, each for `seconds`; `grace` is for their end."""
+    """`open` calls may wait or run, `running` of them at once, each for `seconds`; `grace` more are for its end."""
 
     open: int = 64
     running: int = 16
@@ -47,7 +47,7 @@ class Call:
 
 
 class StuckError(Exception):
-    """So many functions do not end that no other can run."""
+    """Functions go on though nobody waits for them, and only the end of the process ends them."""
 
 
 class Calls:
@@ -97,14 +97,19 @@ class Calls:
             self._end(call, results.fault(fault))
             self._stop(call)
         self._held = [(since, call) for since, call in self._held if call.is_running]
-        stuck = sum(now - since > self._limits.grace for since, _ in self._held)
-        if stuck >= self._limits.running:
-            raise StuckError(f"{stuck} calls were cancelled or out of time, and none of their functions ends")
         with self._lock:
             times = [call.ends - now for call in self._open.values()]
+        self._look_for_stuck(now, is_idle=not times)
         if self._held:
             times.append(self._limits.grace)
         return max(0.0, min(times)) if times else None
+
+    def _look_for_stuck(self, now: float, *, is_idle: bool) -> None:
+        stuck = [call for since, call in self._held if now - since >= self._limits.grace]
+        if stuck and (is_idle or len(stuck) >= self._limits.running):
+            names = ", ".join(sorted({f"`{call.tool.name}`" for call in stuck}))
+            seconds = f"{self._limits.grace:g} s"
+            raise StuckError(f"still running {seconds} after the call was cancelled or out of time: {names}")
 
     def drain(self) -> None:
         """Waits until no call is open."""

@@ -169,25 +169,36 @@ class Running(unittest.TestCase):
         local.calls.drain()
         self.assertEqual(len(local.sent), 3)
 
-    def test_functions_that_never_end_end_the_plugin(self) -> None:
-        local = self.local(Limits(running=2, grace=0.05))
-        for number in range(2):
-            local.call("stubborn", number)
-        self.enter(2)
-        for number in range(2):
-            local.calls.cancel(number)
+    def test_a_function_that_never_ends_ends_the_plugin(self) -> None:
+        local = self.local(Limits(grace=0.05))
+        local.call("stubborn", 1)
+        self.enter()
+        local.calls.cancel(1)
         self.assertEqual(local.calls.expire(), 0.05)
         time.sleep(0.06)
-        self.assertRaisesRegex(StuckError, "2 calls were cancelled or out of time", local.calls.expire)
-        self.go.set()
+        said = "^still running 0.05 s after .* out of time: `stubborn`$"
+        self.assertRaisesRegex(StuckError, said, local.calls.expire)
 
-        def recovered() -> bool:
-            try:
-                return local.calls.expire() is None
-            except StuckError:
-                return False
+    def test_it_does_not_as_long_as_others_work(self) -> None:
+        local = self.local(Limits(running=2, grace=0.01))
+        local.call("stubborn", 1)
+        local.call("polite", 2)
+        self.enter(2)
+        local.calls.cancel(1)
+        time.sleep(0.02)
+        self.assertEqual(local.calls.expire(), 0.01)
+        local.calls.cancel(2)
+        self.assertRaises(StuckError, local.calls.expire)
 
-        until(recovered)
+    def test_it_does_when_they_take_all_the_room(self) -> None:
+        local = self.local(Limits(running=2, grace=0.05))
+        for number in range(3):
+            local.call("stubborn", number)
+        self.enter(2)
+        local.calls.cancel(0)
+        local.calls.cancel(1)
+        time.sleep(0.06)
+        self.assertRaisesRegex(StuckError, "`stubborn`", local.calls.expire)
 
 
 class Reports(unittest.TestCase):
