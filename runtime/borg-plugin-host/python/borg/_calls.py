@@ -53,8 +53,9 @@ class StuckError(Exception):
 class Calls:
     """All calls of a plugin."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits or Limits()
+        self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[RequestId, Call] = {}
         self._held: list[tuple[float, Call]] = []
@@ -69,7 +70,7 @@ class Calls:
                 return f"the id {call.id!r} is that of a call which is not answered yet"
             if len(self._open) >= self._limits.open:
                 return f"{self._limits.open} calls are open: wait until one is answered"
-            call.ends = time.monotonic() + self._limits.seconds
+            call.ends = self._clock() + self._limits.seconds
             self._open[call.id] = call
         if call.tool.is_async:
             call.future = asyncio.run_coroutine_threadsafe(self._run_async(call), self._event_loop())
@@ -89,7 +90,7 @@ class Calls:
 
         Raises StuckError.
         """
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             over = [call for call in self._open.values() if call.ends <= now]
         for call in over:
@@ -126,7 +127,7 @@ class Calls:
         if call.future:
             call.future.cancel()
         if call.is_running:
-            self._held.append((time.monotonic(), call))
+            self._held.append((self._clock(), call))
 
     def _end(self, call: Call, result: JsonObject) -> None:
         with self._lock:

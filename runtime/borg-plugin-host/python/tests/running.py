@@ -101,7 +101,8 @@ class Local:
 
     def __init__(self, source: str, limits: Limits | None = None) -> None:
         self.sent: list[JsonObject] = []
-        self.calls = Calls(limits)
+        self.now = 0.0
+        self.calls = Calls(limits, lambda: self.now)
         self.server = Server(plugin(source), self.calls, self.sent.append)
 
     def ask(self, method: str, params: JsonObject | None = None, number: Any = 1) -> None:
