@@ -103,7 +103,8 @@ class Local:
         self.sent: list[JsonObject] = []
         self.now = 0.0
         self.calls = Calls(limits, lambda: self.now)
-        self.server = Server(plugin(source), self.calls, self.sent.append)
+        self.plugin = plugin(source)
+        self.server = Server(self.plugin, self.calls, self.sent.append)
 
     def ask(self, method: str, params: JsonObject | None = None, number: Any = 1) -> None:
         """Sends a request."""

@@ -8,7 +8,8 @@ import time
 import unittest
 from collections.abc import Callable
 
-from borg._calls import Limits, StuckError
+from borg._calls import Call, Limits, StuckError
+from borg._context import Context
 from borg._json import JsonObject
 from tests.running import PATIENCE, Local
 
@@ -107,16 +108,28 @@ class Running(unittest.TestCase):
                 local.calls.drain()
                 self.assertEqual(self.texts(local), {"b": "done"})
 
-    def test_a_coroutine_that_does_not_listen_gets_no_answer_either(self) -> None:
+    def test_a_coroutine_that_does_not_listen_answers_no_other_call(self) -> None:
         local = self.local()
         local.call("deaf", 1)
         self.enter()
+        deaf = local.calls._open[1]
         local.calls.cancel(1)
         self.assertTrue(self.left.acquire(timeout=PATIENCE))
+        local.call("sleeper", 1)
+        self.enter()
         self.go.set()
-        local.call("quick", 1)
-        local.calls.drain()
-        self.assertEqual(self.texts(local), {1: "done"})
+        until(lambda: not deaf.is_running)
+        local.call("quick", 2)
+        until(lambda: bool(local.sent))
+        self.assertEqual(self.texts(local), {2: "done"})
+
+    def test_a_function_is_not_begun_after_its_call_was_cancelled(self) -> None:
+        local = self.local()
+        (stubborn,) = (tool for tool in local.plugin.tools if tool.name == "stubborn")
+        context = Context()
+        context._end()
+        local.calls._run_sync(Call(1, stubborn, "plugin.py", {}, context, self.fail))
+        self.assertFalse(self.entered.acquire(blocking=False))
 
     def test_a_call_that_waits_can_be_cancelled(self) -> None:
         local = self.local(Limits(running=1))
@@ -158,6 +171,7 @@ class Running(unittest.TestCase):
         for number in range(3):
             local.call("sleeper", number)
         self.enter(2)
+        self.assertFalse(self.entered.acquire(timeout=0.05))
         local.calls.cancel(0)
         self.enter()
 

@@ -106,6 +106,14 @@ class Serving(unittest.TestCase):
             f.pipes.stdout.close()
             self.assertEqual(f.pipes.wait(PATIENCE), 0)
 
+    def test_answers_that_are_written_at_once_stay_whole(self) -> None:
+        with Process("@Tool()\ndef f(n: int):\n    return str(n) * 500_000") as f:
+            for number in range(8):
+                f.call("f", number, n=number)
+            time.sleep(0.2)
+            found = {one["id"]: one["result"]["content"][0]["text"] for one in (f.read() for _ in range(8))}
+        self.assertEqual(found, {number: str(number) * 500_000 for number in range(8)})
+
     def test_surrogates_become_something_that_others_can_read(self) -> None:
         with Process("@Tool()\ndef f():\n    return 'a\\udcffb'") as f:
             f.call("f")
