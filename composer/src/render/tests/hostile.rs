@@ -116,7 +116,7 @@ fn a_path_cannot_leave_the_tree() {
 fn a_value_that_is_missing_is_no_word() {
     let mut spec = test_spec();
     for service in spec.services.iter_mut().filter(|service| service.name == "nginx") {
-        service.options.insert("https_port".into(), 443.into());
+        service.options.insert("certificate".into(), "/etc/ssl/a.pem".into());
     }
     let error = config_tree(&spec, None, &Assets::embedded()).unwrap_err();
     assert!(error.to_string().starts_with("cannot render units/nginx/nginx.conf.j2, line "), "{error}");

@@ -3,6 +3,8 @@
 mod contracts;
 mod hostile;
 mod livebuild;
+mod nginx;
+mod site;
 
 use std::fmt::Write;
 
@@ -46,6 +48,16 @@ fn a_full_profile_is_rendered() {
         write!(files, "==> {path} {:04o} {}:{}\n{content}", node.mode, node.owner, node.group).unwrap();
     }
     insta::assert_snapshot!(files);
+}
+
+/// The image of these tests is written by hand; it must not fall behind the services that there are.
+#[test]
+fn the_test_image_has_every_service_as_the_catalogue_has_it() {
+    let catalogue = crate::catalogue::load(&Assets::embedded()).unwrap();
+    let spec = test_spec();
+    let known = catalogue.0.values().map(|s| (&s.name, &s.units, &s.enable, &s.files));
+    let used = spec.services.iter().map(|s| (&s.name, &s.units, &s.enable, &s.files));
+    assert_eq!(used.collect::<Vec<_>>(), known.collect::<Vec<_>>());
 }
 
 #[test]
