@@ -203,7 +203,7 @@ fn plugins() -> ServiceSpec {
     service(
         "plugins",
         json!({ "grants": [{ "plugin": "weather", "permissions": ["network"] }] }),
-        &[sockets.as_slice(), &others].concat(),
+        &[sockets[0], others[0], sockets[1], others[1], others[2]],
         &sockets,
         vec![
             sandbox(others[0]),

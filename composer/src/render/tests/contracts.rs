@@ -198,6 +198,19 @@ fn presets_enable_what_the_policy_names() {
     );
 }
 
+/// The programs read what the templates write.
+#[test]
+fn the_device_s_configuration_is_of_the_types_that_are_read() {
+    let folder = written(&test_spec());
+    let image = folder.path().join(INCLUDES);
+    let gateway: borg_config::Gateway = borg_config::load(&image.join("etc/borg/gateway.json")).unwrap();
+    assert_eq!(gateway.servers.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["files", "serial"]);
+    assert!(gateway.plugins.is_some());
+    let plugins: borg_config::Plugins = borg_config::load(&image.join("etc/borg/plugins.json")).unwrap();
+    assert!(plugins.grants("weather", borg_config::Permission::Network));
+    let _: borg_config::ComMonitor = borg_config::load(&image.join("etc/borg/com-monitor.json")).unwrap();
+}
+
 #[test]
 fn the_native_files_are_the_image_s_own() {
     let tree = render(&test_spec());
