@@ -2,9 +2,9 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Component, Path};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 /// What is to be opened.
@@ -17,20 +17,20 @@ pub enum Want {
     Folder,
 }
 
+const LINK: &str = "is a symbolic link; put there what it leads to";
+
 /// Opens `path` below the folder `root`; nothing if it is not there. The folders between are to be opened first, each.
 pub fn open(root: &File, path: &Path, want: Want) -> Result<Option<File>, String> {
     let fault = |why: String| format!("{}: {why}", path.display());
-    let flags = OFlags::CLOEXEC
-        | match want {
-            // A pipe in its place must not be waited for.
-            Want::File => OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
-            Want::Program | Want::Folder => OFlags::PATH,
-        };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    let file = match openat2(root, path, flags, Mode::empty(), resolve) {
-        Ok(opened) => File::from(opened),
+    let flags = match want {
+        // A pipe in its place must not be waited for.
+        Want::File => OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
+        Want::Program | Want::Folder => OFlags::PATH,
+    };
+    let file = match descend(root, path, flags) {
+        Ok(file) => file,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-        Err(Errno::LOOP) => return Err(fault("is a symbolic link; put there what it leads to".into())),
+        Err(Errno::LOOP) => return Err(fault(LINK.into())),
         Err(Errno::ACCESS) => return Err(fault("cannot be read; `chmod a+rX` it".into())),
         Err(e) => return Err(fault(e.to_string())),
     };
@@ -39,8 +39,23 @@ pub fn open(root: &File, path: &Path, want: Want) -> Result<Option<File>, String
     Ok(Some(file))
 }
 
+/// Opens `path` below `root` one name at a time and follows no link; a link at its end can be opened with `OFlags::PATH`.
+/// Not by `openat2`, which a unit with `RestrictSUIDSGID=` does not have.
+pub fn descend(root: &File, path: &Path, flags: OFlags) -> Result<File, Errno> {
+    let mut here = None;
+    let mut names = path.components().peekable();
+    while let Some(name) = names.next() {
+        let Component::Normal(name) = name else { return Err(Errno::INVAL) };
+        let flags = if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY } else { flags };
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        here = Some(File::from(openat(here.as_ref().unwrap_or(root), name, flags, Mode::empty())?));
+    }
+    here.ok_or(Errno::INVAL)
+}
+
 fn fits(metadata: &Metadata, want: Want) -> Result<(), String> {
     match want {
+        _ if metadata.is_symlink() => Err(LINK.into()),
         Want::Folder if metadata.is_dir() => Ok(()),
         Want::Folder => Err("is no folder".into()),
         Want::File | Want::Program if !metadata.is_file() => Err("is no plain file".into()),

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::OFlags;
+
+use crate::guard;
 
 /// Inode, size and times of the files that decide how a plugin starts; what else it reads while it runs does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,9 +25,7 @@ struct Stamp {
 impl Fingerprint {
     /// Adds the file at `path` below `root`, whether or not it is there.
     pub fn add(&mut self, root: &File, path: &Path) {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let opened = openat2(root, path, flags, Mode::empty(), resolve).map(File::from).ok();
+        let opened = guard::descend(root, path, OFlags::PATH).ok();
         self.0.push(opened.and_then(|file| file.metadata().ok()).map(|metadata| Stamp {
             inode: metadata.ino(),
             size: metadata.size(),
