@@ -32,6 +32,9 @@ pub fn reference(catalogue: &Catalogue) -> String {
 
 fn section(text: &mut String, service: &Service) {
     let _ = write!(text, "\n### `{}`\n\n{}", service.name, service.summary);
+    if (service.always || !service.brings.is_empty()) && !text.ends_with('.') {
+        text.push('.');
+    }
     if service.always {
         text.push_str(" Part of every image; name it only to give options.");
     }
