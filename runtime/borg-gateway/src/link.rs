@@ -139,11 +139,12 @@ async fn listen(read: OwnedReadHalf, questions: &Mutex<Questions>, to: &mpsc::Se
             Ok(None) => return "it ended".into(),
             Err(why) => return why,
         };
-        let taken = lock(questions).take(line);
-        match taken {
-            Ok(Some(reply)) if to.try_send(reply).is_err() => return "it asks and does not read".into(),
-            Ok(_) => {}
+        let reply = match lock(questions).take(line) {
+            Ok(reply) => reply,
             Err(why) => return why,
+        };
+        if reply.is_some_and(|reply| to.try_send(reply).is_err()) {
+            return "it asks and does not read".into();
         }
     }
 }

@@ -54,7 +54,8 @@ fn entry(plugin: &Plugin, names: &Names) -> Entry {
     let (tools, nameless) = names.of_plugin(&name);
     let (state, error) = match (&plugin.found.standing, plugin.fault()) {
         (Standing::Refused(why), _) => (State::Refused, Some(why.clone())),
-        (Standing::Broken(why), _) | (Standing::Runs(_), Some(ref why)) => (State::Broken, Some(why.clone())),
+        (Standing::Broken(why), _) => (State::Broken, Some(why.clone())),
+        (Standing::Runs(_), Some(why)) => (State::Broken, Some(why)),
         (Standing::Runs(_), None) if plugin.tools().is_none() => (State::Broken, Some("it has not started yet".into())),
         (Standing::Runs(_), None) if nameless.is_empty() => (State::Ready, None),
         (Standing::Runs(_), None) => {

@@ -94,7 +94,9 @@ fn collect<'a>(schema: &'a Value, root: &'a JsonObject, depth: usize, found: &mu
         }
     }
     let values = schema["enum"].as_array().into_iter().flatten().chain(schema.get("const"));
-    found.extend(values.map(kind));
+    for value in values {
+        found.insert(kind(value));
+    }
     let definition = |path: &str| {
         let (place, name) = path.strip_prefix("#/")?.split_once('/')?;
         root.get(place)?.get(name)

@@ -1,5 +1,7 @@
 //! `borg tools` and `borg plugin list`.
 
+use std::fmt::Write as _;
+
 use rmcp::model::Tool;
 use serde_json::json;
 
@@ -38,7 +40,8 @@ pub fn plugins(plugins: &Plugins, json: bool) -> Outcome {
     let mut text = if rows.is_empty() { "there are no plugins\n".to_owned() } else { columns(&rows) };
     let faults = plugins.plugins.iter().filter_map(|plugin| Some((plugin.name.as_str(), plugin.error.as_deref()?)));
     for (name, fault) in faults.chain(plugins.error.as_deref().map(|fault| ("plugins", fault))) {
-        text.push_str(&format!("\n{name}: {}\n", fault.trim_end()));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{name}: {}\n", fault.trim_end());
     }
     show::print(&text)
 }

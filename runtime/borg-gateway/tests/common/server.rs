@@ -52,8 +52,3 @@ fn exchange(mut stream: UnixStream, answer: Answer) {
 pub fn result(question: &Value, result: Value) -> (u16, Value) {
     (200, json!({ "jsonrpc": "2.0", "id": question["id"], "result": result }))
 }
-
-/// A tool as lists have it.
-pub fn tool(name: &str) -> Value {
-    json!({ "name": name, "description": "Of a server.", "inputSchema": { "type": "object" }, "annotations": { "readOnlyHint": true } })
-}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::host::{Events, host};
-use crate::server::{result, serve, tool};
+use crate::server::{result, serve};
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -56,6 +57,8 @@ impl Bench {
         }
         let events = host(&path("host.sock"), &path("plugins"));
         fs::write(path("token"), TOKEN).unwrap();
+        // It would be complained about.
+        fs::set_permissions(path("token"), PermissionsExt::from_mode(0o600)).unwrap();
         fs::write(path("plugins.json"), json!({ "folder": path("plugins") }).to_string()).unwrap();
         Bench { folder, events, running: None, address: String::new() }
     }
@@ -89,7 +92,7 @@ impl Bench {
             let mut line = String::new();
             said.read_line(&mut line).unwrap();
             if let Some((_, rest)) = line.split_once("http://") {
-                self.address = rest.trim().strip_suffix("/mcp").unwrap().to_owned();
+                rest.trim().strip_suffix("/mcp").unwrap().clone_into(&mut self.address);
             }
         }
         self.running = Some((child, said));
@@ -166,7 +169,7 @@ pub fn program() -> Command {
 
 /// A request with a body.
 pub fn post(host: &str, headers: &[(&str, &str)], body: &str) -> String {
-    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let more = headers.iter().fold(String::new(), |more, (name, value)| more + name + ": " + value + "\r\n");
     format!(
         "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-06-18\r\nConnection: close\r\n{more}\r\n{body}",
@@ -181,4 +184,9 @@ pub fn send(mut stream: impl Read + Write, request: &str) -> (u16, String) {
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// A tool as lists have it.
+pub fn tool(name: &str) -> Value {
+    json!({ "name": name, "description": "Of a server.", "inputSchema": { "type": "object" }, "annotations": { "readOnlyHint": true } })
 }

@@ -1,8 +1,11 @@
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use crate::bench::{Bench, TOKEN, post};
+
+type Headers<'a> = &'a [(&'a str, &'a str)];
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
@@ -11,7 +14,7 @@ fn the_address_asks_for_the_token_and_knows_its_names() {
     let bench = Bench::new().start(&["files"], true);
     let right = format!("Bearer {TOKEN}");
     let host = bench.address.clone();
-    let cases: [(&str, &[(&str, &str)], u16); 8] = [
+    let cases: [(&str, Headers, u16); 8] = [
         (&host, &[("Authorization", &right)], 200),
         (&host, &[("Authorization", &right), ("Origin", "http://localhost:8080")], 200),
         (&host, &[], 401),
@@ -49,8 +52,8 @@ fn another_user_is_refused_at_the_socket() {
         return;
     }
     let bench = Bench::new().start(&["files"], true);
-    std::fs::set_permissions(bench.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    std::fs::set_permissions(bench.path("mcp.sock"), PermissionsExt::from_mode(0o666)).unwrap();
+    std::fs::set_permissions(bench.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(bench.path("mcp.sock"), Permissions::from_mode(0o666)).unwrap();
     let script = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
                   s.sendall(sys.argv[2].encode())\nprint(s.recv(65536).decode())";
     let mut python = Command::new("python3");

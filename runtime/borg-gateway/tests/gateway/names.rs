@@ -41,7 +41,7 @@ fn a_server_that_is_down_is_named_and_left_out() {
     // It is tried again, and keeps its names meanwhile.
     crate::server::serve(&bench.path("serial.sock"), |path, question| match path {
         "/healthz" => (200, "ok".into()),
-        _ => crate::server::result(question, json!({ "tools": [crate::server::tool("list_ports")] })),
+        _ => crate::server::result(question, json!({ "tools": [crate::bench::tool("list_ports")] })),
     });
     bench.plugin("thief", "tools read");
     assert_eq!(bench.names(), ["hello", "list_ports", "thief__read"]);
