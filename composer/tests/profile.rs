@@ -12,6 +12,7 @@ use borg_compose::error::Error;
 use borg_compose::profile::check::Rules;
 use borg_compose::profile::types::ServiceEntry;
 use borg_compose::profile::{self, docs, schema};
+use borg_compose::spec::types::Origin;
 use borg_compose::spec::{self, Overrides, Reader};
 use borg_compose::{Kind, catalogue};
 use miette::{GraphicalReportHandler, GraphicalTheme};
@@ -145,6 +146,89 @@ fn services_get_files_and_folders_that_are_theirs() {
         let error = check(services, files).unwrap_err();
         assert_eq!(error.span_reports().len(), 1, "{services} {files}: {}", rendered(&error));
     }
+}
+
+/// A service that brings another one, which takes nginx's port unless it is told otherwise.
+fn with_a_hub() -> Rules {
+    let hub = "summary: A hub.\nbrings: [spoke]\npackages: [hub]\n";
+    let spoke = "summary: A spoke.\npackages: [wheel]\noptions:\n  port: { type: integer, default: 80, description: p }\n\
+                 ports: [{ port: port, reach: loopback }]\n";
+    let more = [("hub", hub), ("spoke", spoke)];
+    let own = assets();
+    let own = own.iter().map(|(path, bytes)| (path.to_owned(), bytes.to_vec()));
+    let all = own.chain(more.map(|(name, text)| (format!("units/{name}/service.yaml"), text.into())));
+    Rules::new(catalogue::load(&all.collect()).unwrap()).unwrap()
+}
+
+fn decided(services: &str, rules: &Rules) -> Result<spec::ImageSpec, Error> {
+    let text = format!("profile: x\nservices: [{services}]\n");
+    let checked = profile::check("x.yaml", &text, rules)?;
+    spec::resolve(&checked, &rules.catalogue, borg_compose::Digest::of("a"), spec::Sources::default())
+}
+
+#[test]
+fn a_service_comes_with_those_that_it_brings() {
+    let rules = with_a_hub();
+    let spec = decided("hub", &rules).unwrap();
+    assert_eq!(spec.services.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["hub", "network", "spoke"]);
+    assert_eq!(spec.brought().collect::<Vec<_>>(), [("spoke", "hub")]);
+    assert_eq!(spec.services[2].options["port"], 80);
+    let wheel = spec.packages.iter().find(|wanted| wanted.name == "wheel").unwrap();
+    assert_eq!(wheel.by, Origin::Service("spoke".into(), Some("/services/0".into())));
+
+    let told = decided("spoke: {port: 81}, nginx, hub", &rules).unwrap();
+    assert_eq!(told.brought().count(), 0);
+    assert_eq!(told.services.iter().find(|s| s.name == "spoke").unwrap().options["port"], 81);
+    let alone = decided("spoke", &rules).unwrap();
+    assert_eq!((alone.services.len(), alone.brought().count()), (2, 0));
+    // Who brought a service changes no byte.
+    assert_eq!(spec.digest(), decided("spoke, hub", &rules).unwrap().digest());
+}
+
+#[test]
+fn what_is_brought_is_shown_where_it_was_asked_for() {
+    let error = decided("nginx, hub", &with_a_hub()).unwrap_err();
+    insta::assert_snapshot!(rendered(&error));
+    let reference = docs::reference(&with_a_hub().catalogue);
+    assert!(reference.contains("A hub. Brings `spoke`; name it only to give options."), "{reference}");
+}
+
+/// Options count as there by default, and as missing when they are taken away.
+#[test]
+fn a_certificate_needs_its_key_and_https() {
+    let rules = Rules::new(catalogue::load(&Assets::embedded()).unwrap()).unwrap();
+    let files = "files: [{path: /etc/ssl/a.pem, content: x}, {path: /etc/ssl/a.key, content: x}]\n";
+    let check = |options: &str| {
+        profile::check("x.yaml", &format!("profile: x\nservices: [nginx: {{{options}}}]\n{files}"), &rules)
+    };
+    assert!(check("certificate: /etc/ssl/a.pem, certificate_key: /etc/ssl/a.key").is_ok());
+    assert!(check("https_port: null").is_ok());
+    for (options, message) in [
+        ("certificate: /etc/ssl/a.pem", "the option `certificate` needs `certificate_key`"),
+        ("certificate_key: /etc/ssl/a.key", "the option `certificate_key` needs `certificate`"),
+        (
+            "https_port: null, certificate: /etc/ssl/a.pem, certificate_key: /etc/ssl/a.key",
+            "the option `certificate` needs `https_port`",
+        ),
+    ] {
+        let error = rendered(&check(options).unwrap_err());
+        assert!(error.contains(message), "{options}: {error}");
+    }
+}
+
+#[test]
+fn the_group_of_the_tools_is_there_with_them() {
+    let rules = Rules::new(catalogue::load(&Assets::embedded()).unwrap()).unwrap();
+    let check = |services: &str| {
+        let text = format!("profile: x\nservices: [{services}]\nusers: [{{name: ann, groups: [borg]}}]\n");
+        profile::check("x.yaml", &text, &rules)
+    };
+    assert!(check("mcp").is_ok() && check("com-monitor").is_ok());
+    let error = rendered(&check("nginx, ssh").unwrap_err());
+    assert!(
+        error.contains("nothing of the profile makes the group `borg`") && error.contains("add `- mcp`"),
+        "{error}"
+    );
 }
 
 #[test]

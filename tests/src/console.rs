@@ -56,10 +56,15 @@ impl Console {
 
     /// Runs a command in the shell at the prompt; answers with its output.
     pub fn run(&mut self, command: &str) -> String {
+        self.run_within(command, 60)
+    }
+
+    /// The same for a command that may take this long.
+    pub fn run_within(&mut self, command: &str, seconds: u64) -> String {
         // The marks are put together by the shell, so that the echo of the line is not taken for them.
         self.send(&format!("echo be''gin; {command}; echo en''d\n"));
         self.expect("begin\r\n", 60);
-        self.expect("end\r\n", 60).replace('\r', "")
+        self.expect("end\r\n", seconds).replace('\r', "")
     }
 }
 

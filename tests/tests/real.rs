@@ -10,6 +10,8 @@ mod console;
 mod faults;
 #[path = "real/mirror.rs"]
 mod mirror;
+#[path = "real/plugins.rs"]
+mod plugins;
 #[path = "real/rootless.rs"]
 mod rootless;
 #[path = "real/shared.rs"]

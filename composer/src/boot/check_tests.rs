@@ -5,6 +5,7 @@ fn service(name: &str, ports: &[(u16, Protocol, Reach)], health: Vec<Health>) ->
     ServiceSpec {
         files: Vec::new(),
         name: name.into(),
+        brought_by: None,
         options: indexmap::IndexMap::new(),
         runtime: Vec::new(),
         units: Vec::new(),

@@ -6,6 +6,7 @@ use crate::assets::Assets;
 use crate::error::{Error, Result};
 use crate::profile::fault::Shown;
 use crate::profile::yaml;
+use crate::suggest;
 
 /// Reads every `units/<name>/service.yaml`.
 pub fn load(assets: &Assets) -> Result<Catalogue> {
@@ -19,7 +20,21 @@ pub fn load(assets: &Assets) -> Result<Catalogue> {
         }
         catalogue.0.insert(name.to_owned(), service(name, path, bytes)?);
     }
+    brought_are_there(&catalogue)?;
     Ok(catalogue)
+}
+
+fn brought_are_there(catalogue: &Catalogue) -> Result<()> {
+    for service in catalogue.0.values() {
+        if let Some(name) = service.brings.iter().find(|name| !catalogue.0.contains_key(*name)) {
+            let known = catalogue.0.keys().map(String::as_str);
+            let way = suggest::help(name, known).unwrap_or_else(|| format!("add the folder `units/{name}`"));
+            let message =
+                format!("units/{}/service.yaml: it brings the service `{name}`, which there is not", service.name);
+            return Err(Error::input(message).help(way));
+        }
+    }
+    Ok(())
 }
 
 fn service(name: &str, path: &str, bytes: &[u8]) -> Result<Service> {
@@ -89,6 +104,8 @@ mod tests {
                 "units/x/service.yaml: option `p` names something unknown",
             ),
             ("summary: a\noptions: { p: 80 }", "units/x/service.yaml: option `p` is not a JSON Schema"),
+            ("summary: a\nbrings: [y]", "units/x/service.yaml: it brings the service `y`, which there is not"),
+            ("summary: a\nbrings: y", "units/x/service.yaml does not describe a service"),
         ] {
             assert!(error(text).starts_with(message), "{text}: {}", error(text));
         }

@@ -21,6 +21,9 @@ pub struct Service {
     /// Part of every image, whether or not a profile asks for it (`network` is).
     #[serde(default)]
     pub always: bool,
+    /// Services that come with this one, each with its default options unless the profile lists it.
+    #[serde(default)]
+    pub brings: Vec<String>,
     /// The options: a JSON Schema each, with `default` and `description`. They go into the profile's schema as they are.
     #[serde(default)]
     pub options: IndexMap<String, Value>,
@@ -33,7 +36,8 @@ pub struct Service {
     /// Crates of `runtime/` whose .deb enters the image.
     #[serde(default)]
     pub runtime: Vec<String>,
-    /// Unit files in this folder, installed to `/etc/systemd/system` after rendering with the options.
+    /// Unit files in this folder, installed to `/etc/systemd/system` after rendering with the options; one that renders to
+    /// nothing is left out.
     #[serde(default)]
     pub units: Vec<String>,
     /// Units that start at boot, whoever installs them; every other unit of the image is disabled by preset.

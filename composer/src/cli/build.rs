@@ -121,11 +121,9 @@ struct Parts {
 
 impl Parts {
     fn of(tree: &Tree, spec: &ImageSpec) -> Self {
-        Parts {
-            units: render::packages_part(tree, spec),
-            files: render::files_part(tree, spec),
-            commands: render::locale_command(spec).into_iter().collect(),
-        }
+        let units = render::packages_part(tree, spec);
+        let commands = render::locale_command(spec).into_iter().chain(render::sysusers::command(&units)).collect();
+        Parts { files: render::files_part(tree, spec), units, commands }
     }
 }
 

@@ -14,10 +14,13 @@ pub fn run(args: &Check, global: &Global) -> Result<()> {
     let reader = project::reader(&project::assets()?, global)?;
     let check = |profile: &ProfileArg| {
         let path = source::find(&profile.profile, Path::new("."))?;
-        reader.load(&path, &overrides(&profile.overrides)).map(drop)
+        reader.load(&path, &overrides(&profile.overrides))
     };
+    let progress = project::progress(global);
     if let [only] = profiles.as_slice() {
-        check(only)?;
+        for (service, by) in check(only)?.spec.brought() {
+            progress.say("check", &format!("the service {service} comes with {by}"));
+        }
     } else {
         let checked = parallel::map(&profiles, parallel::processors(), |profile| Ok(check(profile).err()))?;
         let failed = profiles.iter().zip(checked).filter_map(|(profile, error)| Some((profile, error?))).collect();
@@ -27,6 +30,6 @@ pub fn run(args: &Check, global: &Global) -> Result<()> {
         [only] => format!("{} is right", only.profile),
         all => format!("all {} profiles are right", all.len()),
     };
-    project::progress(global).say("check", &what);
+    progress.say("check", &what);
     Ok(())
 }

@@ -32,8 +32,16 @@ pub fn reference(catalogue: &Catalogue) -> String {
 
 fn section(text: &mut String, service: &Service) {
     let _ = write!(text, "\n### `{}`\n\n{}", service.name, service.summary);
+    if (service.always || !service.brings.is_empty()) && !text.ends_with('.') {
+        text.push('.');
+    }
     if service.always {
         text.push_str(" Part of every image; name it only to give options.");
+    }
+    if let [rest @ .., last] = service.brings.as_slice() {
+        let rest: Vec<String> = rest.iter().map(|name| format!("`{name}`")).collect();
+        let (and, those) = if rest.is_empty() { ("", "it") } else { (" and ", "those") };
+        let _ = write!(text, " Brings {}{and}`{last}`; name {those} only to give options.", rest.join(", "));
     }
     text.push('\n');
     let options: Map<String, Value> = service.options.clone().into_iter().collect();

@@ -4,7 +4,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::{accounts, locale};
+use super::{accounts, locale, parts, sysusers};
 use crate::error::{Error, Result};
 use crate::lock::types::Lock;
 use crate::profile::types::Compression;
@@ -36,6 +36,7 @@ impl Context {
             .ok_or_else(|| Error::input("the image has no Debian archive to be built from"))?;
         let (compression, flavour) =
             (squashfs(spec.image.compression), spec.kernel.package.strip_prefix("linux-image-"));
+        let declared = files.filtered(|path| parts::is_from_catalogue(path, spec));
         let value = context! {
             spec => Serde(spec),
             debian => Serde(debian),
@@ -44,12 +45,13 @@ impl Context {
             flavour => Serde(flavour.unwrap_or(&spec.kernel.package)),
             squashfs => compression,
             locale_command => locale::locale_command(spec),
+            sysusers_command => sysusers::command(&declared),
             locked => Serde(lock.map(|lock| &lock.packages)),
             packages => Serde(packages(spec)),
             nodes => nodes(files),
             users => users(spec),
             installer => installer(spec, debian),
-            late_command => late_command(spec)?,
+            late_command => late_command(spec, &declared)?,
         };
         Ok(Context { value, extra: extra(spec)? })
     }
@@ -155,8 +157,13 @@ fn installer(spec: &ImageSpec, debian: &ArchiveSpec) -> Value {
 }
 
 /// The installer's last step: the users with their numbers and keys, as one shell line.
-fn late_command(spec: &ImageSpec) -> Result<String> {
+fn late_command(spec: &ImageSpec, declared: &Tree) -> Result<String> {
     let mut commands = Vec::new();
+    // The groups that services declare, which a user may be in; nobody else needs them before the services are there.
+    if let Some(argv) = sysusers::inline_command(declared).filter(|_| !spec.users.is_empty()) {
+        let argv: Vec<&str> = std::iter::once("in-target").chain(argv.iter().map(String::as_str)).collect();
+        commands.push(line(&argv)?);
+    }
     // All groups first: one user may be in another's.
     for user in &spec.users {
         commands.push(line(&["in-target", "groupadd", "--gid", &user.uid.to_string(), "--", &user.name])?);

@@ -1,5 +1,7 @@
 //! The image's own files: the base system's settings, the services', the users' homes, the profile's.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
@@ -80,14 +82,16 @@ fn text_node(bytes: &[u8]) -> Node {
 }
 
 fn context(spec: &ImageSpec) -> Result<Value> {
-    let enable: std::collections::BTreeSet<&str> =
-        spec.services.iter().flat_map(|s| s.enable.iter().map(String::as_str)).collect();
+    let enable: BTreeSet<&str> = spec.services.iter().flat_map(|s| s.enable.iter().map(String::as_str)).collect();
     let credential_users: Vec<&str> =
         spec.users.iter().filter(|u| u.password == Password::Credential).map(|u| u.name.as_str()).collect();
+    // What services know of each other: who is there, with which options.
+    let services: BTreeMap<&str, _> = spec.services.iter().map(|s| (s.name.as_str(), &s.options)).collect();
     let sources = super::context::sources(spec)?;
-    Ok(
-        context! { spec => Serde(spec), enable => Serde(enable), credential_users => Serde(credential_users), sources => Serde(sources) },
-    )
+    Ok(context! {
+        spec => Serde(spec), enable => Serde(enable), services => Serde(services),
+        credential_users => Serde(credential_users), sources => Serde(sources),
+    })
 }
 
 fn add_service(
@@ -100,7 +104,10 @@ fn add_service(
     let context = context! { options => Serde(&service.options), ..base.clone() };
     for unit in &service.units {
         let text = templates.render(assets, &format!("units/{}/{unit}", service.name), &context)?;
-        tree.insert(format!("{INCLUDES}/etc/systemd/system/{unit}"), Node::file(text));
+        // A unit that the options make needless renders to nothing.
+        if !text.trim().is_empty() {
+            tree.insert(format!("{INCLUDES}/etc/systemd/system/{unit}"), Node::file(text));
+        }
     }
     for file in &service.files {
         let text = templates.render(assets, &format!("units/{}/{}", service.name, file.template), &context)?;

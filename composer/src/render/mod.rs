@@ -11,6 +11,7 @@ pub mod locale;
 pub mod menu;
 pub mod parts;
 pub mod quote;
+pub mod sysusers;
 mod template;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -37,7 +37,8 @@ fn is_from_profile(path: &str, spec: &ImageSpec) -> bool {
     spec.files.iter().any(|file| file.path.strip_prefix('/') == Some(path))
 }
 
-fn is_from_catalogue(path: &str, spec: &ImageSpec) -> bool {
+/// True of what the services bring, be it replaced by a file of the profile's.
+pub(super) fn is_from_catalogue(path: &str, spec: &ImageSpec) -> bool {
     let files = spec.services.iter().flat_map(|service| &service.files);
     let mut units = spec.services.iter().flat_map(|service| &service.units);
     let unit = path.strip_prefix("etc/systemd/system/");

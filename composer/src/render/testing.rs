@@ -118,6 +118,7 @@ fn service(name: &str, options: Value, units: &[&str], enable: &[&str], files: V
     });
     ServiceSpec {
         name: name.into(),
+        brought_by: None,
         runtime: units.iter().filter_map(|u| Some(u.strip_suffix(".service")?.into())).collect(),
         units: strings(units),
         enable: strings(enable),
@@ -131,10 +132,12 @@ fn service(name: &str, options: Value, units: &[&str], enable: &[&str], files: V
 fn services() -> Vec<ServiceSpec> {
     let check = ["borg-boot-check.service"];
     let monitor = ["borg-com-monitor.service", "borg-com-monitor-token.service"];
+    let gateway = ["borg-gateway.service", "borg-gateway-token.service"];
     let mcp = ["borg-mcp-fs.service", "borg-mcp-fs-token.service"];
     let keys = ["borg-ssh-host-keys.service"];
     let networkd = ["systemd-networkd.service"];
-    let nginx = json!({ "http_port": 80, "https_port": null, "certificate": null, "certificate_key": null,
+    let certificate = "borg-nginx-certificate.service";
+    let nginx = json!({ "http_port": 80, "https_port": 443, "certificate": null, "certificate_key": null,
                         "root": "/srv/www", "server_name": "_" });
     let ports = json!({ "port": 7301, "ports": [{ "device": "/dev/ttyUSB*", "baud": 115_200 }], "files": null });
     let ssh = json!({ "port": 22, "password_authentication": false });
@@ -151,6 +154,16 @@ fn services() -> Vec<ServiceSpec> {
             ],
         ),
         service(
+            "gateway",
+            json!({ "port": 7302, "audit": { "max_size": 10_000_000, "keep": 5 } }),
+            &gateway,
+            &gateway,
+            vec![
+                template("sysusers.conf.j2", "/usr/lib/sysusers.d/borg-gateway.conf"),
+                template("gateway.json.j2", "/etc/borg/gateway.json"),
+            ],
+        ),
+        service(
             "mcp",
             json!({ "port": 7300, "root": "/srv/borg", "writable": false, "max_size": null }),
             &mcp,
@@ -164,13 +177,15 @@ fn services() -> Vec<ServiceSpec> {
         service(
             "nginx",
             nginx,
-            &[],
-            &["nginx.service"],
+            &[certificate],
+            &["nginx.service", certificate],
             vec![
+                template("certificate.cnf", "/usr/lib/borg/nginx-certificate.cnf"),
                 template("nginx.conf.j2", "/etc/nginx/nginx.conf"),
                 template("index.html.j2", "/usr/share/borg/www/index.html"),
             ],
         ),
+        plugins(),
         service(
             "ssh",
             ssh,
@@ -179,4 +194,23 @@ fn services() -> Vec<ServiceSpec> {
             vec![template("sshd.conf.j2", "/etc/ssh/sshd_config.d/10-borg.conf")],
         ),
     ]
+}
+
+fn plugins() -> ServiceSpec {
+    let sockets = ["borg-plugin.socket", "borg-plugin-network.socket"];
+    let others = ["borg-plugin@.service", "borg-plugin-network@.service", "borg-plugins.slice"];
+    let sandbox = |unit: &str| template("sandbox.conf.j2", &format!("/etc/systemd/system/{unit}.d/10-sandbox.conf"));
+    service(
+        "plugins",
+        json!({ "grants": [{ "plugin": "weather", "permissions": ["network"] }] }),
+        &[sockets[0], others[0], sockets[1], others[1], others[2]],
+        &sockets,
+        vec![
+            sandbox(others[0]),
+            sandbox(others[1]),
+            template("plugins.json.j2", "/etc/borg/plugins.json"),
+            template("sysusers.conf.j2", "/usr/lib/sysusers.d/borg-plugins.conf"),
+            template("tmpfiles.conf.j2", "/usr/lib/tmpfiles.d/borg-plugins.conf"),
+        ],
+    )
 }

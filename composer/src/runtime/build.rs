@@ -1,4 +1,4 @@
-//! Building the runtime crates with cargo, and reading their manifests.
+//! Building the runtime crates with cargo.
 
 #![allow(clippy::disallowed_types, reason = "starts cargo")]
 
@@ -8,11 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
-use super::deb::Meta;
 use super::link;
-use crate::error::IoContext;
 use crate::interrupt::Registered;
 use crate::progress::Progress;
 use crate::{Error, Result};
@@ -115,53 +111,6 @@ fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
     let unreachable = ["failed to download", "Could not resolve", "spurious network error", "failed to fetch"];
     let make = if unreachable.iter().any(|mark| text.contains(mark)) { Error::network } else { Error::host };
     make("cannot build the runtime services").detail(text).help(format!("try `cargo {}` to see it all", args.join(" ")))
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    package: Package,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    description: String,
-}
-
-#[derive(Deserialize)]
-struct Root {
-    workspace: Workspace,
-}
-
-#[derive(Deserialize)]
-struct Workspace {
-    package: Shared,
-}
-
-#[derive(Deserialize)]
-struct Shared {
-    version: String,
-    repository: String,
-}
-
-/// What the manifests say about the runtime crate `name`.
-pub fn meta(root: &Path, name: &str) -> Result<Meta> {
-    let path = root.join("runtime").join(name).join("Cargo.toml");
-    if !path.is_file() {
-        return Err(Error::input(format!("there is no runtime crate {name}: {} is missing", path.display()))
-            .help("`runtime:` in a service's service.yaml names folders of runtime/"));
-    }
-    let (own, shared): (Manifest, Root) = (manifest(&path)?, manifest(&root.join("Cargo.toml"))?);
-    Ok(Meta {
-        name: name.to_owned(),
-        version: shared.workspace.package.version,
-        description: own.package.description,
-        homepage: shared.workspace.package.repository,
-    })
-}
-
-fn manifest<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).at("read", path)?;
-    toml::from_str(&text).map_err(|e| Error::input(format!("cannot read {}", path.display())).because(&e))
 }
 
 #[cfg(test)]

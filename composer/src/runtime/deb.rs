@@ -1,5 +1,6 @@
 //! Packing a program as a Debian package (deb(5)); pure, and the same bytes for the same input.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use liblzma::write::XzEncoder;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::LocalDeb;
 use super::elf::{Needs, Version};
 use crate::Digest;
+use crate::tree::{Content, Node, Tree};
 
 /// What is known about a runtime crate from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +19,8 @@ pub struct Meta {
     /// One line.
     pub description: String,
     pub homepage: String,
+    /// Packages beside those of the libraries that the program links.
+    pub depends: Vec<String>,
 }
 
 pub type Control = Vec<(String, String)>;
@@ -26,28 +30,27 @@ const TIME: u64 = 1_700_000_000;
 const ARCHITECTURE: &str = "amd64";
 const XZ_LEVEL: u32 = 6;
 
-/// Packs `program` as `/usr/bin/NAME`; gives the .deb and its control fields.
-pub fn pack(meta: &Meta, program: &[u8], needs: &Needs) -> Result<(Vec<u8>, Control), String> {
-    let doc = format!("usr/share/doc/{}", meta.name);
-    let copyright = copyright(meta);
-    let data = tar(&[
-        ("usr", None),
-        ("usr/bin", None),
-        (&format!("usr/bin/{}", meta.name), Some((program, 0o755))),
-        ("usr/share", None),
-        ("usr/share/doc", None),
-        (&doc, None),
-        (&format!("{doc}/copyright"), Some((copyright.as_bytes(), 0o644))),
-    ])?;
-    let depends = depends(needs)?;
-    // A changed program is another version, so that a lock and dpkg see it.
+/// Packs `program` as `/usr/bin/NAME`, with the files of `assets` in their places; gives the .deb and its control fields.
+pub fn pack(meta: &Meta, program: &[u8], assets: &Tree, needs: &Needs) -> Result<(Vec<u8>, Control), String> {
+    let mut files = assets.clone();
+    for (path, node) in [
+        (format!("usr/bin/{}", meta.name), Node::program(program)),
+        (format!("usr/share/doc/{}/copyright", meta.name), Node::file(copyright(meta))),
+    ] {
+        if files.get(&path).is_some() {
+            return Err(format!("/{path} is not for an asset: the package has a file of its own there"));
+        }
+        files.insert(path, node);
+    }
+    let data = tar(&files)?;
+    let depends = depends(needs, &meta.depends)?;
+    // Changed files are another version, so that a lock and dpkg see it.
     let content = Digest::of_value(&(Digest::of(&data), &depends, meta));
     let version = format!("{}+g{}", meta.version, content.short());
-    let installed = (program.len() + copyright.len()).div_ceil(1024);
-    let control = control(meta, &version, installed, depends);
-    let text = paragraph(&control);
-    let control_tar = tar(&[("control", Some((text.as_bytes(), 0o644)))])?;
-    let deb = archive(&xz(&control_tar)?, &xz(&data)?)?;
+    let control = control(meta, &version, files.bytes().div_ceil(1024), depends);
+    let mut control_files = Tree::default();
+    control_files.insert("control", Node::file(paragraph(&control)));
+    let deb = archive(&xz(&tar(&control_files)?)?, &xz(&data)?)?;
     Ok((deb, control))
 }
 
@@ -69,8 +72,8 @@ pub fn glibc_of(depends: &str) -> Option<Version> {
     libc.trim_end_matches(')').trim().parse().ok()
 }
 
-fn depends(needs: &Needs) -> Result<String, String> {
-    let mut packages = Vec::new();
+fn depends(needs: &Needs, more: &[String]) -> Result<String, String> {
+    let mut packages = more.to_vec();
     for library in &needs.libraries {
         let package = match library.as_str() {
             "libc.so.6" | "libm.so.6" | "libpthread.so.0" | "libdl.so.2" | "librt.so.1" | "ld-linux-x86-64.so.2" => {
@@ -86,7 +89,7 @@ fn depends(needs: &Needs) -> Result<String, String> {
     Ok(packages.join(", "))
 }
 
-fn control(meta: &Meta, version: &str, installed_kib: usize, depends: String) -> Control {
+fn control(meta: &Meta, version: &str, installed_kib: u64, depends: String) -> Control {
     let fields = [
         ("Package", meta.name.clone()),
         ("Version", version.to_owned()),
@@ -121,13 +124,20 @@ fn copyright(meta: &Meta) -> String {
 /// A file's bytes and mode; `None` is a folder.
 type Entry<'a> = Option<(&'a [u8], u32)>;
 
-/// Paths without a leading slash, parents first.
-fn tar(entries: &[(&str, Entry<'_>)]) -> Result<Vec<u8>, String> {
+/// The files with the folders that they lie in, parents first.
+fn tar(files: &Tree) -> Result<Vec<u8>, String> {
+    let mut entries: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
+    for (path, node) in files.iter() {
+        let Content::File(bytes) = &node.content else { return Err(format!("{path}: not a file")) };
+        let folders = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        entries.extend(folders.map(|folder| (folder, None)));
+        entries.insert(path, Some((bytes, node.mode)));
+    }
     let mut tar = tar::Builder::new(Vec::new());
     add(&mut tar, "./", None)?;
     for (path, file) in entries {
         let end = if file.is_some() { "" } else { "/" };
-        add(&mut tar, &format!("./{path}{end}"), *file)?;
+        add(&mut tar, &format!("./{path}{end}"), file)?;
     }
     tar.into_inner().map_err(|e| e.to_string())
 }

@@ -1,9 +1,11 @@
 //! What the runtime's programs are compiled from, as one digest: while it stays the same, cargo need not be asked.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::manifest::is_cache;
 use crate::error::IoContext;
 use crate::{Digest, Result};
 
@@ -42,6 +44,7 @@ fn walk(folder: &Path, parts: &mut Vec<(String, String)>) -> Result<()> {
     let entries = fs::read_dir(folder).at("read", folder)?;
     let mut paths = entries.map(|e| Ok(e.at("read", folder)?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
+    paths.retain(|path| !path.file_name().and_then(OsStr::to_str).is_some_and(is_cache));
     for path in paths {
         if path.is_dir() {
             walk(&path, parts)?;

@@ -7,6 +7,7 @@ mod deb;
 mod elf;
 mod fresh;
 mod link;
+mod manifest;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::profile::types::Suite;
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::{Digest, Error, Result};
+use manifest::Crate;
 
 /// A package of our own; its bytes are in the store under `sha256`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +166,7 @@ fn describe(bytes: &[u8], path: &Path) -> Result<LocalDeb> {
 struct Recipe<'a> {
     format: u32,
     meta: &'a deb::Meta,
+    assets: Digest,
     binary: Digest,
 }
 
@@ -186,17 +189,18 @@ fn from_checkout(
     {
         return Ok(known);
     }
-    let metas = names.iter().map(|name| build::meta(root, name)).collect::<Result<Vec<_>>>()?;
+    let crates = names.iter().map(|name| manifest::read(root, name)).collect::<Result<Vec<_>>>()?;
     let folder = build::cargo(root, names, &(sysroot.unpack)()?, progress, offline)?;
-    let debs =
-        metas.into_iter().map(|meta| pack(&folder.join(&meta.name), &meta, store)).collect::<Result<Vec<_>>>()?;
+    let debs = crates.iter().map(|one| pack(&folder.join(&one.meta.name), one, store)).collect::<Result<Vec<_>>>()?;
     store.put_record("runtime-sources", &key, &debs)?;
     Ok(debs)
 }
 
-fn pack(path: &Path, meta: &deb::Meta, store: &Store) -> Result<LocalDeb> {
+fn pack(path: &Path, one: &Crate, store: &Store) -> Result<LocalDeb> {
+    let Crate { meta, assets } = one;
     let binary = std::fs::read(path).at("read", path)?;
-    let key = Digest::of_value(&Recipe { format: FORMAT, meta, binary: Digest::of(&binary) }).to_string();
+    let recipe = Recipe { format: FORMAT, meta, assets: assets.digest(), binary: Digest::of(&binary) };
+    let key = Digest::of_value(&recipe).to_string();
     if let Some(known) = store.record::<LocalDeb>("runtime", &key)?
         && store.verify(&known.sha256)?
     {
@@ -204,7 +208,7 @@ fn pack(path: &Path, meta: &deb::Meta, store: &Store) -> Result<LocalDeb> {
     }
     let fault = |why: String| Error::internal(format!("cannot pack the runtime crate {}", meta.name)).detail(why);
     let needs = elf::needs(&binary).map_err(fault)?;
-    let (bytes, control) = deb::pack(meta, &binary, &needs).map_err(fault)?;
+    let (bytes, control) = deb::pack(meta, &binary, assets, &needs).map_err(fault)?;
     let package = deb::describe(&bytes, control).map_err(fault)?;
     store.insert(&bytes)?;
     store.put_record("runtime", &key, &package)?;

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
+use crate::tree::{Node, Tree};
 
 fn meta() -> deb::Meta {
     deb::Meta {
@@ -8,6 +9,7 @@ fn meta() -> deb::Meta {
         version: "1.2.3".into(),
         description: "A test".into(),
         homepage: "https://example.org".into(),
+        depends: Vec::new(),
     }
 }
 
@@ -17,7 +19,7 @@ fn needs(glibc: (u32, u32)) -> elf::Needs {
 }
 
 fn packed(program: &[u8], glibc: (u32, u32)) -> (Vec<u8>, LocalDeb) {
-    let (bytes, control) = deb::pack(&meta(), program, &needs(glibc)).unwrap();
+    let (bytes, control) = deb::pack(&meta(), program, &Tree::default(), &needs(glibc)).unwrap();
     let package = deb::describe(&bytes, control).unwrap();
     (bytes, package)
 }
@@ -76,8 +78,40 @@ fn a_program_for_a_newer_system_is_refused() {
 #[test]
 fn an_unknown_library_is_refused() {
     let needs = elf::Needs { glibc: None, libraries: vec!["libudev.so.1".into()] };
-    let why = deb::pack(&meta(), b"program", &needs).unwrap_err();
+    let why = deb::pack(&meta(), b"program", &Tree::default(), &needs).unwrap_err();
     assert_eq!(why, "it links libudev.so.1, and no package is known for that");
+}
+
+#[test]
+fn assets_come_with_what_they_need_and_change_the_version() {
+    let meta = deb::Meta { depends: vec!["python3".into()], ..meta() };
+    let pack = |path: &str, text: &str| {
+        let mut assets = Tree::default();
+        assets.insert(path, Node::file(text).mode(0o640));
+        deb::pack(&meta, b"program", &assets, &needs((2, 34)))
+    };
+    let (bytes, control) = pack("usr/lib/borg/python/run.py", "one").unwrap();
+    let package = deb::describe(&bytes, control).unwrap();
+    assert_eq!(package.field("Depends"), Some("libc6 (>= 2.34), libgcc-s1 (>= 4.2), python3"));
+    assert_eq!(pack("usr/lib/borg/python/run.py", "one").unwrap().0, bytes);
+    let (_, other) = pack("usr/lib/borg/python/run.py", "two").unwrap();
+    assert_ne!(other, package.control);
+
+    let root = tempfile::tempdir().unwrap();
+    crate::archive::deb::unpack(&written(&bytes, root.path()), root.path()).unwrap();
+    let file = root.path().join("usr/lib/borg/python/run.py");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions()) & 0o777, 0o640);
+
+    let why = pack("usr/bin/borg-test", "x").unwrap_err();
+    assert_eq!(why, "/usr/bin/borg-test is not for an asset: the package has a file of its own there");
+    assert!(pack(&"x/".repeat(60), "x").unwrap_err().ends_with("too long a path"));
+}
+
+fn written(deb: &[u8], folder: &Path) -> PathBuf {
+    let path = folder.join("test.deb");
+    std::fs::write(&path, deb).unwrap();
+    path
 }
 
 /// Where nothing is linked.

@@ -4,6 +4,7 @@ pub mod base;
 pub mod files;
 pub mod load;
 mod resolve;
+mod services;
 pub mod types;
 
 use std::collections::BTreeMap;

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use super::base;
 use super::files::Sources;
+use super::services::services;
 use super::types::{
-    ArchiveKind, ArchiveSpec, Health, ImageOptions, ImageSpec, KernelSpec, NetworkSpec, Origin, Password, Port,
-    ServiceSpec, UserSpec, Wanted,
+    ArchiveKind, ArchiveSpec, ImageOptions, ImageSpec, KernelSpec, NetworkSpec, Origin, Password, UserSpec, Wanted,
 };
 use crate::Digest;
-use crate::catalogue::types::HealthRule;
-use crate::catalogue::{Catalogue, Service, options};
+use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::profile::types::{Arch, Compression, Firmware, Flavour, Keyboard, ServiceEntry, Suite, User};
+use crate::profile::types::{Arch, Compression, Firmware, Flavour, Keyboard, Suite, User};
 use crate::profile::{Checked, Profile, size};
 
 /// The largest ISO unless the profile says otherwise, in bytes.
@@ -71,58 +70,6 @@ fn network(profile: &Profile) -> NetworkSpec {
         gateway: written.and_then(|network| network.gateway.clone()),
         dns: written.map(|network| network.dns.clone()).unwrap_or_default(),
         time: written.map(|network| network.time.clone()).unwrap_or_default(),
-    }
-}
-
-/// The services sorted by name, and the packages that they bring.
-fn services(checked: &Checked, catalogue: &Catalogue) -> Result<(Vec<ServiceSpec>, Vec<Wanted>)> {
-    let entries = &checked.profile.services;
-    for entry in entries {
-        if !catalogue.0.contains_key(entry.name()) {
-            return Err(Error::internal(format!(
-                "service `{}` vanished from the catalogue after the check",
-                entry.name()
-            )));
-        }
-    }
-    let mut specs = Vec::new();
-    let mut wanted = Vec::new();
-    for service in catalogue.0.values() {
-        let place = entries.iter().position(|entry| entry.name() == service.name);
-        if place.is_none() && !service.always {
-            continue;
-        }
-        let pointer = place.map(|i| format!("/services/{i}"));
-        let by = Origin::Service(service.name.clone(), pointer.clone());
-        wanted.extend(service.packages.iter().map(|name| Wanted { name: name.clone(), by: by.clone() }));
-        let entry = pointer.and_then(|pointer| checked.document.value.pointer(&pointer));
-        specs.push(service_spec(service, entry.and_then(|entry| entry.get(&service.name)?.as_object())));
-    }
-    Ok((specs, wanted))
-}
-
-fn service_spec(service: &Service, given: Option<&serde_json::Map<String, serde_json::Value>>) -> ServiceSpec {
-    let options = options::decide(service, given);
-    let mut ports: Vec<Port> = options::ports(service, &options).into_iter().map(|(port, _)| port).collect();
-    ports.sort();
-    let health = service.health.iter().filter_map(|rule| match rule {
-        HealthRule::Unit(unit) => Some(Health::Unit(unit.clone())),
-        // A port that the options close has no health.
-        HealthRule::Http { port, path } => {
-            options::port_number(port, &options).map(|port| Health::Http { port, path: path.clone() })
-        }
-        HealthRule::Tcp(port) => options::port_number(port, &options).map(Health::Tcp),
-        HealthRule::Exec(arguments) => Some(Health::Exec(arguments.clone())),
-    });
-    ServiceSpec {
-        name: service.name.clone(),
-        runtime: service.runtime.clone(),
-        units: service.units.clone(),
-        enable: service.enable.clone(),
-        files: service.files.clone(),
-        health: health.collect(),
-        ports,
-        options,
     }
 }
 
@@ -234,14 +181,4 @@ fn image(profile: &Profile) -> Result<ImageOptions> {
 fn label(profile: &str) -> String {
     let clean = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     format!("BORGOS_{profile}").chars().map(clean).take(32).collect()
-}
-
-impl ServiceEntry {
-    /// The service's name.
-    pub fn name(&self) -> &str {
-        match self {
-            ServiceEntry::Name(name) => name,
-            ServiceEntry::WithOptions(map) => map.keys().next().map_or("", String::as_str),
-        }
-    }
 }

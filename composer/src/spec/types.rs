@@ -43,6 +43,11 @@ impl ImageSpec {
         Digest::of_value(self)
     }
 
+    /// Services that nobody named, each with the one that it came with.
+    pub fn brought(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.services.iter().filter_map(|service| Some((service.name.as_str(), service.brought_by.as_deref()?)))
+    }
+
     /// The runtime crates that the services bring, sorted, once each.
     pub fn runtime(&self) -> Vec<&str> {
         let mut crates: Vec<&str> = self.services.iter().flat_map(|s| s.runtime.iter().map(String::as_str)).collect();
@@ -85,6 +90,9 @@ pub struct NetworkSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSpec {
     pub name: String,
+    /// The service that it came with. Not serialised: who asked for a service changes no byte of the image.
+    #[serde(skip)]
+    pub brought_by: Option<String>,
     /// Every option with its value, defaults applied, in the catalogue's order.
     pub options: indexmap::IndexMap<String, Value>,
     pub runtime: Vec<String>,

@@ -14,6 +14,9 @@ use crate::systemd;
 const SETTLE: Duration = Duration::from_secs(30);
 /// How long an undeclared UDP socket may live: a client that asks a time or name server holds one while it waits.
 const CLIENT_TIME: Duration = Duration::from_secs(15);
+/// How much of a program's output is told: lines, and characters in all.
+const OUTPUT_LINES: usize = 10;
+const OUTPUT_LENGTH: usize = 1000;
 const SECURE_BOOT: &str = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 /// Times a check and puts its result into words.
@@ -86,9 +89,20 @@ fn healthy(check: &Health) -> Result<String, String> {
         Health::Tcp(port) => edge::connect(*port).map(|_| "connected".into()),
         Health::Exec(argv) => {
             let ended = edge::run(argv, SETTLE);
-            if ended.ok { Ok(ended.output) } else { Err(ended.output) }
+            let output = its_end(&ended.output);
+            if ended.ok { Ok(output) } else { Err(output) }
         }
     }
+}
+
+/// The last lines of what a program printed: they say what went wrong, and a report is for people.
+fn its_end(output: &str) -> String {
+    let lines = output.lines().count().saturating_sub(OUTPUT_LINES);
+    let last: Vec<&str> = output.lines().skip(lines).collect();
+    let text = last.join("\n");
+    let more = text.chars().count().saturating_sub(OUTPUT_LENGTH);
+    let end: String = text.chars().skip(more).collect();
+    if lines + more > 0 { format!("…{end}") } else { end }
 }
 
 /// What listens, and one result a difference to what is declared, or one that says that there is none.
@@ -168,6 +182,16 @@ mod tests {
         let results = health(&config, Instant::now());
         assert_eq!(results[0].name, "web: sh -c echo why; exit 3");
         assert_eq!((results[0].ok, results[0].detail.as_str()), (false, "why"));
+    }
+
+    #[test]
+    fn long_output_is_cut_short() {
+        assert_eq!(its_end("a\nb"), "a\nb");
+        assert_eq!(its_end(""), "");
+        let lines: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+        assert_eq!(its_end(&lines.join("\n")), format!("…{}", lines[40..].join("\n")));
+        let long = its_end(&"é".repeat(5000));
+        assert_eq!((long.chars().count(), long.starts_with("…é")), (OUTPUT_LENGTH + 1, true));
     }
 
     #[test]

@@ -2,22 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use borg_config::LineFiles;
+use borg_logfile::LogFile;
 
 #[derive(Debug)]
 pub struct Files {
     config: LineFiles,
-    open: BTreeMap<String, Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: File,
-    bytes: u64,
+    open: BTreeMap<String, LogFile>,
 }
 
 impl Files {
@@ -25,49 +18,17 @@ impl Files {
         Files { config, open: BTreeMap::new() }
     }
 
-    /// Appends a line to the port's file; begins the next file when this one would get too large.
+    /// Appends a line to the port's file.
     pub fn write(&mut self, port: &str, line: &str) -> io::Result<()> {
-        let path = self.config.folder.join(format!("{}.log", name(port)));
-        let bytes = line.len() as u64;
-        let full = |open: &Open| open.bytes > 0 && open.bytes + bytes > self.config.max_size;
-        let mut open = match self.open.remove(port) {
-            Some(open) => open,
-            None => open_at(&path)?,
-        };
-        if full(&open) {
-            rotate(&path, self.config.keep)?;
-            open = open_at(&path)?;
+        if let Some(file) = self.open.get_mut(port) {
+            return file.write(line);
         }
-        open.file.write_all(line.as_bytes())?;
-        open.bytes += bytes;
-        self.open.insert(port.to_owned(), open);
+        let LineFiles { folder, max_size, keep } = &self.config;
+        let mut file = LogFile::new(folder.join(format!("{}.log", name(port))), *max_size, *keep);
+        file.write(line)?;
+        self.open.insert(port.to_owned(), file);
         Ok(())
     }
-}
-
-fn open_at(path: &Path) -> io::Result<Open> {
-    let file = File::options().create(true).append(true).open(path)?;
-    let bytes = file.metadata()?.len();
-    Ok(Open { file, bytes })
-}
-
-/// Makes room: each file takes the next number, and the last one goes.
-fn rotate(path: &Path, keep: u32) -> io::Result<()> {
-    let numbered = |number: u32| -> PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        name.into()
-    };
-    if keep == 0 {
-        return fs::remove_file(path);
-    }
-    for number in (1..keep).rev() {
-        match fs::rename(numbered(number), numbered(number + 1)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-    }
-    fs::rename(path, numbered(1))
 }
 
 /// A file name for a port's path, another one for another path.
@@ -88,34 +49,18 @@ fn name(port: &str) -> String {
 mod tests {
     use super::*;
 
-    fn files(folder: &Path, max_size: u64, keep: u32) -> Files {
-        Files::new(LineFiles { folder: folder.to_owned(), max_size, keep })
-    }
-
     #[test]
-    fn old_files_go_one_number_on_and_the_oldest_away() {
+    fn each_port_has_a_file_that_begins_anew_when_it_is_full() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files_of = files(folder.path(), 10, 2);
-        for line in ["1111\n", "2222\n", "3333\n", "4444\n", "a line that is longer than a file\n", "5555\n"] {
-            files_of.write("/dev/ttyUSB0", line).unwrap();
+        let config = LineFiles { folder: folder.path().to_owned(), max_size: 10, keep: 1 };
+        let mut files = Files::new(config);
+        for line in ["1111\n", "2222\n", "3333\n"] {
+            files.write("/dev/ttyUSB0", line).unwrap();
         }
-        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
-        assert_eq!(read("ttyUSB0.log"), "5555\n");
-        assert_eq!(read("ttyUSB0.log.1"), "a line that is longer than a file\n");
-        assert_eq!(read("ttyUSB0.log.2"), "3333\n4444\n");
-        assert!(!folder.path().join("ttyUSB0.log.3").exists());
-        // Another run goes on with the file that is there.
-        files(folder.path(), 10, 2).write("/dev/ttyUSB0", "6666\n").unwrap();
-        assert_eq!(read("ttyUSB0.log"), "5555\n6666\n");
-    }
-
-    #[test]
-    fn without_older_files_it_begins_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut files = files(folder.path(), 6, 0);
-        files.write("/dev/p", "1111\n").unwrap();
-        files.write("/dev/p", "2222\n").unwrap();
-        assert_eq!(fs::read_to_string(folder.path().join("p.log")).unwrap(), "2222\n");
+        files.write("/dev/ttyS1", "other\n").unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        assert_eq!((read("ttyUSB0.log"), read("ttyUSB0.log.1")), ("3333\n".into(), "1111\n2222\n".into()));
+        assert_eq!(read("ttyS1.log"), "other\n");
     }
 
     #[test]

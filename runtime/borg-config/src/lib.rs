@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod folders;
+mod gateway;
 mod load;
+mod plugins;
 
+pub use gateway::{GATEWAY_PATH, GATEWAY_SOCKET, Gateway, McpServer, PluginHosts};
 pub use load::{LoadError, load, parse};
+pub use plugins::{PLUGINS_PATH, Permission, Plugins};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

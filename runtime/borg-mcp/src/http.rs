@@ -4,15 +4,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use axum::{Extension, Router};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
+use crate::caller::Caller;
 use crate::gate::{self, Gate};
 use crate::listen::Service;
 use crate::token::Token;
@@ -39,7 +40,7 @@ pub type Health = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>
 pub struct Routers {
     /// For whoever has the token.
     pub token: Router,
-    /// For connections of users who may do without.
+    /// For connections of users who may do without. Who he is, is added for each.
     pub peers: Router,
 }
 
@@ -78,7 +79,7 @@ where
         let health = Arc::clone(&health);
         Router::new().route("/healthz", get(move || say(Arc::clone(&health)))).merge(mcp)
     };
-    Routers { token: behind(Some(door.token)), peers: behind(None) }
+    Routers { token: behind(Some(door.token)).layer(Extension(Caller::Token)), peers: behind(None) }
 }
 
 async fn say(health: Health) -> (StatusCode, String) {

@@ -2,6 +2,9 @@
 //! client on standard input and output. What the tools do is each service's own.
 #![forbid(unsafe_code)]
 
+mod caller;
+#[cfg(feature = "client")]
+pub mod client;
 mod gate;
 pub mod http;
 mod list;
@@ -14,6 +17,7 @@ mod stdio;
 pub mod testing;
 pub mod token;
 
+pub use caller::Caller;
 pub use http::Health;
 pub use list::{ToolList, fault};
 pub use listen::{Limits, Listen, Service, Socket, listen};

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::caller::Caller;
 use crate::peers::{self, Peers};
 
 const CONNECTIONS: usize = 64;
@@ -60,7 +61,9 @@ impl Source for Unix {
 
     async fn next(&self) -> io::Result<(Self::Stream, Router)> {
         let (stream, _) = self.listener.accept().await?;
-        let app = if self.peers.may(stream.peer_cred()?) { self.app.clone() } else { peers::refusal() };
+        let peer = stream.peer_cred()?;
+        let known = || self.app.clone().layer(Extension(Caller::from(peer)));
+        let app = if self.peers.may(peer) { known() } else { peers::refusal() };
         Ok((stream, app))
     }
 }

@@ -17,18 +17,28 @@ const DOWN: &str = "\x1b[B";
 fn operators_image(bench: &Bench) -> PathBuf {
     let users = "users:\n  - name: op\n    password_hash_file: op.hash\n";
     let profile = bench.profile("operator", &edge_iot("operator", users));
-    let secret = profile.with_file_name("op.hash");
-    fs::write(&secret, HASH).unwrap();
-    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    write_hash(&profile);
     build(bench, &profile, &["--fast"]).exits(0);
     profile
 }
 
+/// The file of the operator's password, beside the profile.
+pub fn write_hash(profile: &Path) {
+    let secret = profile.with_file_name("op.hash");
+    fs::write(&secret, HASH).unwrap();
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 fn log_in(console: &mut Console) {
+    log_in_at(console, "operator");
+}
+
+/// The person `op`, at a machine of this name, whose login prompt is there.
+pub fn log_in_at(console: &mut Console, host: &str) {
     console.send("op\n");
     console.expect("Password: ", 60);
     console.send("correct horse\n");
-    console.expect("op@operator:~$ ", 60);
+    console.expect(&format!("op@{host}:~$ "), 60);
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub fn lay_out(ids: &Ids, target: &Target) -> Result<Option<Mask>> {
     pools(ids, target)
 }
 
-/// Puts copies with numbers into /run, where they go before those of packages (sysusers.d(5)).
-fn sysusers(ids: &Ids, target: &Target) -> Result<()> {
+/// Puts copies with numbers into /run, where they go before those of packages and services (sysusers.d(5)).
+pub fn sysusers(ids: &Ids, target: &Target) -> Result<()> {
     let from = target.root.join("usr/lib/sysusers.d");
     let to = target.root.join("run/sysusers.d");
     let Ok(entries) = fs::read_dir(&from) else { return Ok(()) };

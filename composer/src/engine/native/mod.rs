@@ -162,6 +162,7 @@ impl Context<'_> {
         let target = Target::enter(merged, self.job)?;
         dpkg::install(&target, &input.debs.iter().collect::<Vec<_>>(), ids, self.quick, self.store)?;
         pack::write_tree(&input.units, merged, self.job.epoch)?;
+        ids.map_or(Ok(()), |ids| accounts::sysusers(ids, &target))?;
         for command in &input.commands {
             target.run(command)?;
         }

@@ -36,8 +36,7 @@ pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>)
     for used in services {
         let decided = options::decide(used.service, used.given);
         for named in options::named(used.service, &decided) {
-            let pointer = used.pointer.as_ref().map(|pointer| format!("{pointer}{}", named.pointer));
-            let place = faults.spans.value(&pointer.unwrap_or_default());
+            let place = faults.spans.value(&used.below(&named.pointer).unwrap_or_default());
             let fault = match named.names {
                 Names::File => file(&named, used, &files, place),
                 Names::Folder | Names::Root => {
@@ -144,7 +143,7 @@ mod tests {
 
     fn refused_as(names: Names, path: &str) -> bool {
         let service: Service = serde_json::from_value(serde_json::json!({ "summary": "x" })).unwrap();
-        let used = Used { service: &service, given: None, pointer: None };
+        let used = Used { service: &service, given: None, pointer: None, brought_by: None };
         let named = Named { names, text: path, pointer: "/root".to_owned() };
         folder(&named, &used, 0..0).is_some()
     }

@@ -7,15 +7,25 @@ use serde_json::{Map, Value};
 
 use super::node::{Faults, Node};
 use crate::catalogue::types::Protocol;
-use crate::catalogue::{Catalogue, Service, options};
+use crate::catalogue::{self, Catalogue, Chosen, Service, options};
 use crate::profile::fault::Fault;
 use crate::profile::yaml::child;
 
-/// A service of the image, as the profile names it; the catalogue's `always` services have no place.
+/// A service of the image, as the profile names it.
 pub struct Used<'a> {
     pub service: &'a Service,
     pub given: Option<&'a Map<String, Value>>,
+    /// The entry that names it, or the one of the service that brings it; none for those of every image.
     pub pointer: Option<String>,
+    pub brought_by: Option<&'a str>,
+}
+
+impl Used<'_> {
+    /// Where something stands below its options, or what stands for that.
+    pub fn below(&self, pointer: &str) -> Option<String> {
+        let own = self.pointer.clone()?;
+        Some(if self.brought_by.is_some() { own } else { own + pointer })
+    }
 }
 
 /// An entry of the list.
@@ -53,24 +63,32 @@ impl<'a> Entry<'a> {
 }
 
 fn used<'a>(entries: &[Entry<'a>], catalogue: &'a Catalogue) -> Vec<Used<'a>> {
-    let mut used: BTreeMap<&str, Used<'a>> = BTreeMap::new();
-    for service in catalogue.0.values().filter(|service| service.always) {
-        used.insert(&service.name, Used { service, given: None, pointer: None });
-    }
-    for entry in entries {
-        if let Some(service) = catalogue.0.get(entry.name) {
-            let pointer = Some(entry.node.pointer.clone());
-            used.insert(&service.name, Used { service, given: entry.given, pointer });
-        }
-    }
-    used.into_values().collect()
+    let chosen = catalogue::chosen(catalogue, entries.iter().map(|entry| entry.name));
+    let one = |one: &Chosen<'a>| {
+        let Chosen { service, brought_by } = *one;
+        let entry = entry(&service.name, entries, &chosen);
+        let given = entry.filter(|_| brought_by.is_none()).and_then(|entry| entry.given);
+        let pointer = entry.map(|entry| entry.node.pointer.clone());
+        Used { service, given, pointer, brought_by }
+    };
+    chosen.values().map(one).collect()
 }
 
-/// Options that make no sense alone.
+/// The entry of the service, or of the one that brought it. The last one counts where a service is given twice.
+fn entry<'e, 'a>(name: &str, entries: &'e [Entry<'a>], chosen: &BTreeMap<&str, Chosen<'_>>) -> Option<&'e Entry<'a>> {
+    match chosen.get(name)?.brought_by {
+        Some(by) => entry(by, entries, chosen),
+        None => entries.iter().rfind(|entry| entry.name == name),
+    }
+}
+
+/// Options that make no sense alone. What an option has by default is there for the others.
 fn requires(user: &Used<'_>, faults: &mut Faults<'_>) {
     let (Some(given), Some(pointer)) = (user.given, user.pointer.as_ref()) else { return };
-    let has = |option: &str| given.get(option).is_some_and(|value| !value.is_null());
-    for (option, others) in user.service.requires.iter().filter(|(option, _)| has(option)) {
+    let decided = options::decide(user.service, user.given);
+    let is_given = |option: &str| given.get(option).is_some_and(|value| !value.is_null());
+    let has = |option: &str| decided.get(option).is_some_and(|value| !value.is_null());
+    for (option, others) in user.service.requires.iter().filter(|(option, _)| is_given(option)) {
         let missing: Vec<String> =
             others.iter().filter(|other| !has(other)).map(|other| format!("`{other}`")).collect();
         if !missing.is_empty() {
@@ -84,6 +102,7 @@ fn requires(user: &Used<'_>, faults: &mut Faults<'_>) {
 
 struct Claim<'a> {
     service: &'a str,
+    brought_by: Option<&'a str>,
     place: Option<Range<usize>>,
 }
 
@@ -93,7 +112,7 @@ fn ports(used: &[Used<'_>], faults: &mut Faults<'_>) {
         let decided = options::decide(user.service, user.given);
         for (port, option) in options::ports(user.service, &decided) {
             let place = place(user, option, faults);
-            let claim = Claim { service: &user.service.name, place };
+            let claim = Claim { service: &user.service.name, brought_by: user.brought_by, place };
             claims.entry((port.port, port.protocol)).or_default().push(claim);
         }
     }
@@ -130,7 +149,8 @@ fn conflict(port: u16, protocol: Protocol, mut claims: Vec<Claim<'_>>) -> Fault 
     let mut fault = Fault::new(message);
     for claim in claims {
         if let Some(place) = claim.place {
-            fault = fault.at(place, format!("`{}` takes port {port}", claim.service));
+            let with = claim.brought_by.map_or_else(String::new, |by| format!(", which comes with `{by}`,"));
+            fault = fault.at(place, format!("`{}`{with} takes port {port}", claim.service));
         }
     }
     fault.help("give one of them another port in its options")

@@ -145,13 +145,18 @@ fn keys(user: &Node<'_>, has_ssh: bool, faults: &mut Faults<'_>) {
 }
 
 /// Packages of services that make no groups but reserved ones.
-const QUIET: [&str; 4] = ["nginx", "openssh-server", "systemd-resolved", "systemd-timesyncd"];
+const QUIET: [&str; 6] = ["nginx", "openssh-server", "openssl", "python3", "systemd-resolved", "systemd-timesyncd"];
+
+/// The group of those who may use the tools of services without a token.
+const TOOLS: &str = "borg";
 
 /// The groups that the image can have.
 struct Known<'a> {
     people: Vec<&'a str>,
     /// Some package may make more.
     open: bool,
+    /// Some service makes the group of those who may use the tools.
+    tools: bool,
 }
 
 impl<'a> Known<'a> {
@@ -159,11 +164,16 @@ impl<'a> Known<'a> {
         let quiet = |package: &String| QUIET.contains(&package.as_str());
         let open = !profile.list("packages").is_empty()
             || services.iter().any(|used| !used.service.packages.iter().all(quiet));
-        Known { people: names.iter().map(|(_, name)| *name).collect(), open }
+        let mut files = services.iter().flat_map(|used| &used.service.files);
+        let tools = files.any(|file| file.path.starts_with("/usr/lib/sysusers.d/"));
+        Known { people: names.iter().map(|(_, name)| *name).collect(), open, tools }
     }
 
     /// What to do about a group that nothing makes.
     fn missing(&self, group: &str) -> Option<String> {
+        if group == TOOLS {
+            return (!self.tools).then(|| "add `- mcp` to `services:`, whose tools it is for".to_owned());
+        }
         if self.open || self.people.contains(&group) || is_reserved(group) || group.starts_with('_') {
             return None;
         }

@@ -30,13 +30,13 @@ pub(super) fn written(spec: &ImageSpec) -> tempfile::TempDir {
     folder
 }
 
-fn run(program: &str, args: &[&str]) -> Output {
+pub(super) fn run(program: &str, args: &[&str]) -> Output {
     let path = format!("/usr/sbin:/sbin:{}", std::env::var("PATH").unwrap());
     Command::new(program).args(args).env("PATH", path).output().unwrap_or_else(|e| panic!("{program}: {e}"))
 }
 
 /// Success and not a word.
-fn silent(program: &str, args: &[&str]) {
+pub(super) fn silent(program: &str, args: &[&str]) {
     let output = run(program, args);
     let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     assert!(output.status.success() && said.is_empty(), "{program} {args:?}: {}", String::from_utf8_lossy(&said));
@@ -48,9 +48,20 @@ fn systemd_verifies_every_unit() {
     let image = folder.path().join(INCLUDES);
     let units = image.join("etc/systemd/system");
     // The programs that the units start, and Debian's units that they name, are not in the rendered tree.
-    for program in
-        ["borg-boot-check", "borg-com-monitor", "borg-mcp-fs", "ssh-keygen", "systemd-sysusers", "systemd-tmpfiles"]
-    {
+    for program in [
+        "borg-boot-check",
+        "borg-com-monitor",
+        "borg-gateway",
+        "borg-mcp-fs",
+        "borg-plugin-host",
+        "chmod",
+        "mv",
+        "openssl",
+        "ssh-keygen",
+        "sync",
+        "systemd-sysusers",
+        "systemd-tmpfiles",
+    ] {
         let place = image.join("usr/bin").join(program);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::write(&place, "#!/bin/sh\n").unwrap();
@@ -74,14 +85,14 @@ fn systemd_verifies_every_unit() {
     fs::copy("/bin/true", image.join("usr/lib/systemd/systemd-networkd-wait-online")).unwrap();
     let root = format!("--root={}", image.display());
     silent("systemd-analyze", &["verify", "--man=no", "--recursive-errors=one", &root, wait_online.to_str().unwrap()]);
-    assert_eq!(found, 7);
+    assert_eq!(found, 15);
 }
 
 /// The long-running services of ours that the network or a cable can reach are confined.
 #[test]
 fn systemd_finds_the_services_confined() {
     let folder = written(&full_spec());
-    for unit in ["borg-mcp-fs.service", "borg-com-monitor.service"] {
+    for unit in ["borg-mcp-fs.service", "borg-com-monitor.service", "borg-gateway.service"] {
         let path = folder.path().join(INCLUDES).join("etc/systemd/system").join(unit);
         let output = run("systemd-analyze", &["security", "--offline=yes", "--threshold=20", path.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -103,27 +114,6 @@ fn the_preseed_never_chooses_a_disk() {
     for line in preseed.lines() {
         assert!(!line.contains("partman") && !line.contains("bootdev"), "{line}");
     }
-}
-
-#[test]
-fn nginx_takes_its_configuration() {
-    let mut spec = test_spec();
-    let folder = written(&spec);
-    let check = |folder: &Path| {
-        let config = folder.join(INCLUDES).join("etc/nginx/nginx.conf");
-        // The port stays free, and the machine's own modules and pid file are left alone.
-        let text = fs::read_to_string(&config).unwrap().replace("pid /run/nginx.pid;", "pid nginx.pid;");
-        let text = text.replace("include /etc/nginx/modules-enabled/*.conf;", "");
-        fs::write(&config, text.replace("listen 80 ", "listen 58080 ").replace("]:80 ", "]:58080 ")).unwrap();
-        let prefix = folder.to_str().unwrap();
-        silent("nginx", &["-t", "-q", "-e", "stderr", "-p", prefix, "-c", config.to_str().unwrap()]);
-    };
-    check(folder.path());
-    for service in spec.services.iter_mut().filter(|service| service.name == "nginx") {
-        service.options.insert("server_name".into(), "it's; \"quoted\" \\ %n".into());
-        service.options.insert("root".into(), "/srv/with space; }".into());
-    }
-    check(written(&spec).path());
 }
 
 #[test]
@@ -191,9 +181,14 @@ fn presets_enable_what_the_policy_names() {
             "borg-boot-check.service",
             "borg-com-monitor-token.service",
             "borg-com-monitor.service",
+            "borg-gateway-token.service",
+            "borg-gateway.service",
             "borg-mcp-fs-token.service",
             "borg-mcp-fs.service",
+            "borg-nginx-certificate.service",
             "borg-passwords.service",
+            "borg-plugin-network.socket",
+            "borg-plugin.socket",
             "borg-ssh-host-keys.service",
             "getty@tty1.service",
             "nginx.service",
@@ -201,6 +196,19 @@ fn presets_enable_what_the_policy_names() {
             "systemd-networkd.service",
         ]
     );
+}
+
+/// The programs read what the templates write.
+#[test]
+fn the_device_s_configuration_is_of_the_types_that_are_read() {
+    let folder = written(&test_spec());
+    let image = folder.path().join(INCLUDES);
+    let gateway: borg_config::Gateway = borg_config::load(&image.join("etc/borg/gateway.json")).unwrap();
+    assert_eq!(gateway.servers.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["files", "serial"]);
+    assert!(gateway.plugins.is_some());
+    let plugins: borg_config::Plugins = borg_config::load(&image.join("etc/borg/plugins.json")).unwrap();
+    assert!(plugins.grants("weather", borg_config::Permission::Network));
+    let _: borg_config::ComMonitor = borg_config::load(&image.join("etc/borg/com-monitor.json")).unwrap();
 }
 
 #[test]

@@ -45,9 +45,15 @@ fn the_preseed_keeps_its_lines() {
         let preseed = text(tree, "config/includes.installer/preseed.cfg");
         preseed.lines().map(|l| l.split(' ').take(3).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    let calm = questions(&render(&full_spec()));
-    for value in HOSTILE {
+    // nginx refuses some host names by itself.
+    let without_nginx = || {
         let mut spec = full_spec();
+        spec.services.retain(|service| service.name != "nginx");
+        spec
+    };
+    let calm = questions(&render(&without_nginx()));
+    for value in HOSTILE {
+        let mut spec = without_nginx();
         spec.users[0] = UserSpec { name: "alice".into(), ..user(value) };
         spec.hostname = value.into();
         spec.timezone = value.into();
@@ -83,8 +89,7 @@ fn live_build_options_stay_words_or_are_refused() {
 #[test]
 fn units_and_configuration_keep_their_lines() {
     let names = |tree: &Tree| tree.iter().map(|(path, _)| path.to_owned()).collect::<Vec<_>>();
-    let calm = render(&full_spec());
-    for value in HOSTILE {
+    let with = |value: &str| {
         let mut spec = full_spec();
         for service in &mut spec.services {
             for name in ["root", "server_name"] {
@@ -93,9 +98,17 @@ fn units_and_configuration_keep_their_lines() {
                 }
             }
         }
-        let Ok(tree) = config_tree(&spec, None, &Assets::embedded()) else { continue };
+        spec
+    };
+    let calm = render(&with("calm"));
+    for value in HOSTILE {
+        let Ok(tree) = config_tree(&with(value), None, &Assets::embedded()) else { continue };
         assert_eq!(names(&tree), names(&calm));
-        for path in ["etc/systemd/system/borg-mcp-fs.service", "etc/nginx/nginx.conf"] {
+        for path in [
+            "etc/systemd/system/borg-mcp-fs.service",
+            "etc/systemd/system/borg-nginx-certificate.service",
+            "etc/nginx/nginx.conf",
+        ] {
             let path = format!("{}/{path}", super::super::INCLUDES);
             assert_eq!(text(&tree, &path).lines().count(), text(&calm, &path).lines().count(), "{value:?}");
         }
@@ -116,7 +129,7 @@ fn a_path_cannot_leave_the_tree() {
 fn a_value_that_is_missing_is_no_word() {
     let mut spec = test_spec();
     for service in spec.services.iter_mut().filter(|service| service.name == "nginx") {
-        service.options.insert("https_port".into(), 443.into());
+        service.options.insert("certificate".into(), "/etc/ssl/a.pem".into());
     }
     let error = config_tree(&spec, None, &Assets::embedded()).unwrap_err();
     assert!(error.to_string().starts_with("cannot render units/nginx/nginx.conf.j2, line "), "{error}");

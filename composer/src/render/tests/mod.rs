@@ -3,6 +3,8 @@
 mod contracts;
 mod hostile;
 mod livebuild;
+mod nginx;
+mod site;
 
 use std::fmt::Write;
 
@@ -48,6 +50,16 @@ fn a_full_profile_is_rendered() {
     insta::assert_snapshot!(files);
 }
 
+/// The image of these tests is written by hand; it must not fall behind the services that there are.
+#[test]
+fn the_test_image_has_every_service_as_the_catalogue_has_it() {
+    let catalogue = crate::catalogue::load(&Assets::embedded()).unwrap();
+    let spec = test_spec();
+    let known = catalogue.0.values().map(|s| (&s.name, &s.units, &s.files));
+    let used = spec.services.iter().map(|s| (&s.name, &s.units, &s.files));
+    assert_eq!(used.collect::<Vec<_>>(), known.collect::<Vec<_>>());
+}
+
 #[test]
 fn rendering_is_deterministic() {
     assert_eq!(render(&full_spec()).digest(), render(&full_spec()).digest());
@@ -61,14 +73,18 @@ fn the_key_files_read_well() {
     for path in [
         "auto/config",
         "config/package-lists/borg.list.chroot",
+        "config/hooks/normal/9090-borg-sysusers.hook.chroot",
         "config/hooks/normal/9110-borg-owners.hook.chroot",
         "config/includes.installer/preseed.cfg",
         &format!("{image}/usr/lib/systemd/system-preset/0-borg.preset"),
         &format!("{image}/usr/lib/borg/boot-check.json"),
         &format!("{image}/etc/borg/com-monitor.json"),
+        &format!("{image}/etc/borg/gateway.json"),
+        &format!("{image}/etc/borg/plugins.json"),
         &format!("{image}/etc/nginx/nginx.conf"),
         &format!("{image}/etc/systemd/network/80-borg-wired.network"),
         &format!("{image}/etc/systemd/system/borg-mcp-fs.service"),
+        &format!("{image}/etc/systemd/system/borg-nginx-certificate.service"),
         "config/includes.native/etc/apt/sources.list.d/debian.sources",
     ] {
         write!(files, "==> {path}\n{}", text(&tree, path)).unwrap();

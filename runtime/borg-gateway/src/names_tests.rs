@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use super::*;
+
+fn tools(names: &[&str]) -> Vec<Tool> {
+    names.iter().map(|name| Tool::new((*name).to_owned(), "", Arc::new(serde_json::Map::new()))).collect()
+}
+
+fn server(name: &str, up: bool, names: &[&str]) -> Heard {
+    Heard { server: name.into(), tools: Some(tools(names)), up }
+}
+
+fn plugin(name: &str, names: &[&str]) -> Plugged {
+    Plugged { plugin: name.into(), tools: tools(names) }
+}
+
+fn listed(names: &Names) -> Vec<&str> {
+    names.listed().map(|offer| offer.tool.name.as_ref()).collect()
+}
+
+#[test]
+fn tools_keep_their_names_where_nobody_else_has_them() {
+    let names = Names::of(&[server("files", true, &["read"])], &[plugin("hello", &["hello", "bye"])]);
+    assert_eq!(listed(&names), ["bye", "hello", "read"]);
+    let bye = names.get("bye").unwrap();
+    assert_eq!((&bye.source, bye.own.as_str()), (&Source::Plugin("hello".into()), "bye"));
+    // The long name is good whatever comes later.
+    assert_eq!(names.get("hello__bye"), Some(bye));
+    assert_eq!(names.get("none"), None);
+}
+
+#[test]
+fn no_plugin_takes_a_name_of_a_server_or_of_another_plugin() {
+    let servers = [server("files", true, &["read"])];
+    let names = Names::of(&servers, &[plugin("a", &["read", "same"]), plugin("b", &["same"])]);
+    assert_eq!(listed(&names), ["a__read", "a__same", "b__same", "read"]);
+    assert_eq!(names.get("read").unwrap().source, Source::Server("files".into()));
+    assert_eq!(names.get("a__read").unwrap().own, "read");
+    assert_eq!(names.get("same"), None);
+}
+
+#[test]
+fn a_server_that_is_down_is_not_listed_and_keeps_its_names() {
+    let names = Names::of(&[server("files", false, &["read"])], &[plugin("a", &["read"])]);
+    assert_eq!(listed(&names), ["a__read"]);
+    assert_eq!(names.get("read").unwrap().source, Source::Server("files".into()));
+}
+
+#[test]
+fn until_a_server_has_answered_plugins_keep_to_long_names() {
+    let never = Heard { server: "files".into(), tools: None, up: false };
+    let names = Names::of(&[never], &[plugin("a", &["read"])]);
+    assert_eq!(listed(&names), ["a__read"]);
+    assert_eq!(names.get("read"), None);
+}
+
+#[test]
+fn long_names_cannot_be_forged_either() {
+    let servers = [server("files", true, &["a__x"])];
+    let plugins = [plugin("a", &["x", "b__y"]), plugin("a__b", &["y"]), plugin("c", &["a__b__y", "x"])];
+    let names = Names::of(&servers, &plugins);
+    assert_eq!(names.get("a__x").unwrap().source, Source::Server("files".into()));
+    assert_eq!(names.get("a__b__y"), None);
+    assert_eq!(listed(&names), ["a__x", "b__y", "c__a__b__y", "c__x", "y"]);
+    assert_eq!(names.of_plugin("a"), (vec!["b__y"], vec!["x"]));
+}
+
+#[test]
+fn the_first_server_keeps_a_name_that_two_have() {
+    let names = Names::of(&[server("one", true, &["x"]), server("two", true, &["x"])], &[]);
+    assert_eq!(names.get("x").unwrap().source, Source::Server("one".into()));
+}

@@ -1,0 +1,232 @@
+//! One plugin: what is known of it, and its link while it is used.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rmcp::model::{CallToolResult, JsonObject, Tool};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::fault::Fault;
+use crate::folder::{Found, Standing};
+use crate::greet::{greet, tools};
+use crate::link::Link;
+use crate::questions::{LinkFault, Progress};
+use crate::times::Times;
+
+/// After how many faults in a row a plugin waits, and how often that wait doubles.
+const PATIENCE: u32 = 3;
+const MOST_DOUBLINGS: u32 = 5;
+/// How many calls a plugin works on at once: one that hangs must not take every caller's place.
+const CALLS: usize = 4;
+
+#[derive(Debug)]
+pub struct Plugin {
+    pub found: Found,
+    times: Times,
+    state: Mutex<State>,
+    /// One starts it, others wait for that.
+    turn: tokio::sync::Mutex<()>,
+    calls: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Kept while it rests. None before it has named them, and when it cannot any more.
+    tools: Option<Vec<Tool>>,
+    link: Option<Arc<Link>>,
+    fault: Option<String>,
+    /// Faults without a good answer between them.
+    faults: u32,
+    /// Until when it is not tried again.
+    waits: Option<Instant>,
+}
+
+impl Plugin {
+    pub fn new(found: Found, times: Times) -> Self {
+        let calls = Semaphore::new(CALLS);
+        Plugin { found, times, state: Mutex::default(), turn: tokio::sync::Mutex::default(), calls }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn tools(&self) -> Option<Vec<Tool>> {
+        self.state().tools.clone()
+    }
+
+    pub fn fault(&self) -> Option<String> {
+        self.state().fault.clone()
+    }
+
+    /// Whether its tools should be asked for.
+    pub fn is_unknown(&self) -> bool {
+        let mut state = self.state();
+        if state.link.as_ref().is_some_and(|link| link.take_tools_changed()) {
+            state.tools = None;
+        }
+        let ready = state.waits.is_none_or(|until| until <= Instant::now());
+        matches!(self.found.standing, Standing::Runs(_)) && ready && state.tools.is_none()
+    }
+
+    /// Learns its tools, starting it if it does not run.
+    pub async fn learn(&self, place: impl FnOnce() -> Option<OwnedSemaphorePermit>) {
+        let Ok(link) = self.link(place).await else { return };
+        match timeout(self.times.start, tools(&link)).await {
+            Ok(Ok(tools)) => self.state().tools = Some(tools),
+            Ok(Err(fault)) => self.failed(Some(&link), &fault),
+            Err(_) => self.failed(Some(&link), "it did not name its tools in time"),
+        }
+    }
+
+    pub async fn call(
+        &self,
+        place: impl FnOnce() -> Option<OwnedSemaphorePermit>,
+        tool: &str,
+        arguments: JsonObject,
+        progress: Option<Progress>,
+    ) -> Result<CallToolResult, Fault> {
+        let Ok(Ok(_turn)) = timeout(self.times.turn, self.calls.acquire()).await else {
+            return Err(self.named(&format!("it works on {CALLS} other calls; try again later")));
+        };
+        let link = self.link(place).await.map_err(|fault| self.named(&fault))?;
+        link.touch();
+        let params = json!({ "name": tool, "arguments": arguments });
+        let answer = match timeout(self.times.call, link.ask("tools/call", params, progress)).await {
+            Ok(Ok(result)) => serde_json::from_value(result)
+                .map_err(|e| LinkFault::Broken(format!("its answer is no result of a tool: {e}"))),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(LinkFault::Broken(format!("no answer within {} s", self.times.call.as_secs()))),
+        };
+        link.touch();
+        match answer {
+            Ok(result) => {
+                self.worked();
+                Ok(result)
+            }
+            Err(LinkFault::Answered(error)) => {
+                self.worked();
+                Err(Fault::Answered(error))
+            }
+            Err(LinkFault::Broken(fault)) => {
+                self.failed(Some(&link), &fault);
+                Err(self.named(&fault))
+            }
+        }
+    }
+
+    /// Ends it if it says nothing after a call was cancelled: it may go on with that for ever.
+    pub async fn prod(&self) {
+        let Some(link) = self.state().link.clone() else { return };
+        if timeout(self.times.ping, link.ask("ping", json!({}), None)).await.is_err() {
+            self.failed(Some(&link), "it did not stop when a call was cancelled");
+        }
+    }
+
+    fn named(&self, fault: &str) -> Fault {
+        Fault::Source(format!("plugin {}: {fault}", self.found.name))
+    }
+
+    /// The link, made if there is none.
+    async fn link(&self, place: impl FnOnce() -> Option<OwnedSemaphorePermit>) -> Result<Arc<Link>, String> {
+        let _turn = self.turn.lock().await;
+        let host = match &self.found.standing {
+            Standing::Runs(host) => host,
+            Standing::Refused(why) | Standing::Broken(why) => return Err(why.clone()),
+        };
+        if let Some(link) = self.open_link()? {
+            return Ok(link);
+        }
+        let place = place().ok_or("as many plugins as may are at work; try again")?;
+        let started = timeout(self.times.start, self.start(host, place)).await;
+        match started.unwrap_or_else(|_| Err("it did not start in time".into())) {
+            Ok(link) => Ok(self.started(link)),
+            Err(fault) => {
+                self.failed(None, &fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// The link that is there; an error while the plugin has to wait.
+    fn open_link(&self) -> Result<Option<Arc<Link>>, String> {
+        let mut state = self.state();
+        if let Some(link) = state.link.as_ref().filter(|link| link.is_open()) {
+            return Ok(Some(Arc::clone(link)));
+        }
+        state.link = None;
+        let Some(left) = state.waits.and_then(|until| until.checked_duration_since(Instant::now())) else {
+            return Ok(None);
+        };
+        let last = state.fault.as_deref().unwrap_or_default();
+        Err(format!(
+            "it failed {} times in a row and is tried again in {} s; the last: {last}",
+            state.faults,
+            left.as_secs()
+        ))
+    }
+
+    async fn start(&self, host: &Path, place: OwnedSemaphorePermit) -> Result<Link, String> {
+        let link = Link::open(host, self.found.request()?, place).await?;
+        greet(&link).await?;
+        Ok(link)
+    }
+
+    fn started(&self, link: Link) -> Arc<Link> {
+        let link = Arc::new(link);
+        let mut state = self.state();
+        state.link = Some(Arc::clone(&link));
+        state.fault = None;
+        link
+    }
+
+    fn worked(&self) {
+        let mut state = self.state();
+        (state.faults, state.waits, state.fault) = (0, None, None);
+    }
+
+    /// Counts a fault, of a link once. Others that wait for the same link are told as well.
+    fn failed(&self, link: Option<&Arc<Link>>, fault: &str) {
+        if let Some(link) = link {
+            link.close(fault);
+        }
+        let mut state = self.state();
+        let current = state.link.as_ref();
+        if link.is_some_and(|link| current.is_none_or(|current| !Arc::ptr_eq(link, current))) {
+            return;
+        }
+        state.link = None;
+        state.fault = Some(fault.to_owned());
+        state.faults += 1;
+        if link.is_none() {
+            state.tools = None;
+        }
+        if state.faults >= PATIENCE {
+            let doublings = (state.faults - PATIENCE).min(MOST_DOUBLINGS);
+            state.waits = Some(Instant::now() + self.times.wait * 2_u32.pow(doublings));
+            state.tools = None;
+        }
+    }
+
+    /// When the link was used last, if it is there and nobody uses it.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        // Whoever uses it has a share in it.
+        state.link.as_ref().filter(|link| Arc::strong_count(link) == 1).map(|link| link.used())
+    }
+
+    /// Ends the link, if nobody uses it.
+    pub fn rest(&self) {
+        let mut state = self.state();
+        if state.link.as_ref().is_some_and(|link| Arc::strong_count(link) == 1) {
+            state.link = None;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plugin_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn redactor() -> Redactor {
+    Redactor::new().unwrap()
+}
+
+#[test]
+fn keys_that_name_secrets_have_no_value() {
+    let value = json!({
+        "path": "note", "count": 3, "password": "hunter2", "Api-Key": 12345,
+        "nested": [{"ACCESS_TOKEN": {"value": ["deep"]}, "ok": true}],
+    });
+    let expected = json!({
+        "path": "note", "count": 3, "password": GONE, "Api-Key": GONE,
+        "nested": [{"ACCESS_TOKEN": GONE, "ok": true}],
+    });
+    assert_eq!(redactor().value(&value), expected);
+}
+
+#[test]
+fn texts_lose_what_looks_like_a_secret() {
+    let cases = [
+        ("curl -H 'Authorization: Bearer abcdef012345'", "curl -H 'Authorization: [redacted]'"),
+        ("send Bearer abcdef012345 now", "send Bearer [redacted] now"),
+        ("key sk-proj-0123456789abcdef", "key [redacted]"),
+        ("ghp_0123456789abcdef01 and AKIAIOSFODNN7EXAMPLE", "[redacted] and [redacted]"),
+        ("git clone https://me:pa55@example.org/x", "git clone https://[redacted]@example.org/x"),
+        (r#"{"user": "me", "password": "a \" b", "n": 1}"#, r#"{"user": "me", "password": [redacted], "n": 1}"#),
+        (r#"{\"api_key\": \"abc\", \"n\": 1}"#, r#"{\"api_key\": [redacted], \"n\": 1}"#),
+        ("DB_PASSWORD=hunter2\nDB_USER=me", "DB_PASSWORD=[redacted]\nDB_USER=me"),
+        ("a task-list and a keyboard", "a task-list and a keyboard"),
+        ("mail me@example.org", "mail me@example.org"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(redactor().text(text), expected);
+    }
+}
+
+#[test]
+fn a_private_key_goes_even_when_its_end_is_not_seen() {
+    let begin = "x -----BEGIN OPENSSH PRIVATE KEY-----\nabc";
+    assert_eq!(redactor().text(begin), "x [redacted]");
+    let whole = format!("{begin}\n-----END OPENSSH PRIVATE KEY----- y");
+    assert_eq!(redactor().text(&whole), "x [redacted] y");
+    let long = format!("{begin}{}", "d".repeat(2 * WINDOW));
+    assert!(!redactor().text(&long).contains("ddd"));
+}
+
+#[test]
+fn long_deep_and_many_are_cut() {
+    let shown = redactor().text(&"ü".repeat(10_000));
+    assert!(shown.len() < SHOWN + 30 && shown.ends_with("… (20000 bytes)"), "{shown}");
+    let many = redactor().value(&json!(vec![1; 10_000]));
+    assert_eq!((many.as_array().unwrap().len(), &many[VALUES - 1]), (VALUES, &json!(MORE)));
+    let mut deep = json!(1);
+    for _ in 0..100 {
+        deep = json!([deep]);
+    }
+    assert_eq!(redactor().value(&deep).to_string(), format!("{}\"…\"{}", "[".repeat(DEPTH), "]".repeat(DEPTH)));
+}
+
+fn secret_key() -> impl Strategy<Value = String> {
+    let names = prop::sample::select(vec!["password", "token", "secret", "api_key", "authorization", "private_key"]);
+    (names, "[a-z]{0,4}", any::<[bool; 32]>()).prop_map(|(name, before, upper)| {
+        let name = format!("{before}_{name}");
+        let dashed = upper[0];
+        let case = |(at, c): (usize, char)| if upper[at % 32] { c.to_ascii_uppercase() } else { c };
+        name.chars().map(|c| if c == '_' && dashed { '-' } else { c }).enumerate().map(case).collect()
+    })
+}
+
+/// The secret under its key, somewhere in a value.
+fn nested(key: String, secret: Value) -> impl Strategy<Value = Value> {
+    let pair = json!({ "first": 1, key: secret });
+    prop::collection::vec(any::<bool>(), 0..10).prop_map(move |levels| {
+        levels.into_iter().fold(pair.clone(), |inner, list| if list { json!([0, inner]) } else { json!({"in": inner}) })
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_secret_under_its_key_never_comes_out(
+        (secret, value, text) in ("[A-Z][0-9A-Za-z]{9,30}", secret_key()).prop_flat_map(|(secret, key)| {
+            let text = format!("{key}={secret}");
+            (Just(secret.clone()), nested(key, secret.into()), Just(text))
+        })
+    ) {
+        let redactor = redactor();
+        prop_assert!(!redactor.value(&value).to_string().contains(&secret));
+        // As JSON in a text, too, and as JSON in JSON.
+        let json = value.to_string();
+        prop_assert!(!redactor.text(&json).contains(&secret), "{}", redactor.text(&json));
+        let twice = json!(json).to_string();
+        prop_assert!(!redactor.text(&twice).contains(&secret), "{}", redactor.text(&twice));
+        prop_assert!(!redactor.text(&text).contains(&secret));
+    }
+
+    #[test]
+    fn any_text_is_taken_and_stays_short(text in "\\PC{0,600}") {
+        prop_assert!(redactor().text(&text).len() <= 2 * SHOWN);
+    }
+}

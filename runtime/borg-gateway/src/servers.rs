@@ -1,0 +1,93 @@
+//! The servers whose tools are joined. Each is asked at its Unix socket, and may be down.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use borg_config::McpServer;
+use borg_mcp::client::{Client, ClientFault};
+use futures_util::future::join_all;
+use rmcp::model::{CallToolResult, JsonObject, ListToolsResult, Tool};
+use serde_json::json;
+
+use crate::fault::Fault;
+use crate::names::Heard;
+
+/// How long a server may take to name its tools.
+const LIST_TIME: Duration = Duration::from_secs(5);
+/// The longest that a call may take; servers let callers wait for 30 s.
+const CALL_TIME: Duration = Duration::from_secs(45);
+/// How long a server may take to say how it is; clients wait 2 s for all.
+const HEALTH_TIME: Duration = Duration::from_millis(1500);
+
+#[derive(Debug)]
+pub struct Servers(Vec<Server>);
+
+#[derive(Debug)]
+struct Server {
+    config: McpServer,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Last {
+    tools: Option<Vec<Tool>>,
+    up: bool,
+}
+
+impl Servers {
+    pub fn new(servers: Vec<McpServer>) -> Self {
+        Servers(servers.into_iter().map(|config| Server { config, last: Mutex::default() }).collect())
+    }
+
+    /// Asks each for its tools.
+    pub async fn refresh(&self) {
+        join_all(self.0.iter().map(Server::refresh)).await;
+    }
+
+    /// What each said last.
+    pub fn heard(&self) -> Vec<Heard> {
+        let heard = |server: &Server| {
+            let Last { tools, up } = server.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            Heard { server: server.config.name.clone(), tools, up }
+        };
+        self.0.iter().map(heard).collect()
+    }
+
+    pub async fn call(&self, server: &str, tool: &str, arguments: JsonObject) -> Result<CallToolResult, Fault> {
+        let Some(server) = self.0.iter().find(|one| one.config.name == server) else {
+            return Err(Fault::Source(format!("there is no server {server}")));
+        };
+        let call = json!({ "name": tool, "arguments": arguments });
+        server.client(CALL_TIME).ask("tools/call", call).await.map_err(|fault| match fault {
+            ClientFault::Answered(error) => Fault::Answered(error),
+            other => Fault::Source(format!("{} does not answer: {other}", server.config.name)),
+        })
+    }
+
+    /// The names of those that do not say that they are well.
+    pub async fn ill(&self) -> Vec<&str> {
+        let asked =
+            self.0.iter().map(|server| async move { (!server.is_well().await).then_some(&*server.config.name) });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+}
+
+impl Server {
+    fn client(&self, time: Duration) -> Client {
+        Client::new(&self.config.socket, time)
+    }
+
+    async fn refresh(&self) {
+        let listed = self.client(LIST_TIME).ask::<ListToolsResult>("tools/list", json!({})).await;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.up = listed.is_ok();
+        if let Ok(listed) = listed {
+            last.tools = Some(listed.tools);
+        }
+    }
+
+    async fn is_well(&self) -> bool {
+        matches!(self.client(HEALTH_TIME).get("/healthz").await, Ok((StatusCode::OK, _)))
+    }
+}

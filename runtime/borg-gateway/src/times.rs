@@ -1,0 +1,32 @@
+//! How patient the gateway is with plugins.
+
+use std::time::Duration;
+
+/// How long plugins may take, and have to wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// To start, and again to name its tools.
+    pub start: Duration,
+    /// To work on others first.
+    pub turn: Duration,
+    /// To answer a call.
+    pub call: Duration,
+    /// To say that it is there after a call was cancelled.
+    pub ping: Duration,
+    /// Until it is tried again after too many faults.
+    pub wait: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Times {
+            start: Duration::from_secs(10),
+            turn: Duration::from_secs(5),
+            // Less than what a request over HTTP may take, the turn included, so that its caller
+            // hears why.
+            call: Duration::from_secs(50),
+            ping: Duration::from_secs(5),
+            wait: Duration::from_mins(1),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What MCP clients meet: the tools of all, each call written down.
+
+use std::sync::Arc;
+
+use borg_mcp::Caller;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ResultType, ServerCapabilities, ServerConfig,
+    SubscriptionFilter,
+};
+use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
+use rmcp::{ErrorData, ServerHandler};
+use tokio::sync::mpsc;
+
+use crate::audit::Audit;
+use crate::fault::Fault;
+use crate::names::{Names, Offer, Source};
+use crate::plugins::Plugins;
+use crate::questions::Progress;
+use crate::servers::Servers;
+
+/// How many notes of progress may wait for a client.
+const NOTES: usize = 16;
+
+#[derive(Debug, Clone)]
+pub struct Tools(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    servers: Arc<Servers>,
+    plugins: Arc<Plugins>,
+    audit: Audit,
+    /// Whether the transport can tell a client what it did not just ask for.
+    tells: bool,
+}
+
+impl Tools {
+    pub fn new(servers: Arc<Servers>, plugins: Arc<Plugins>, audit: Audit, tells: bool) -> Self {
+        Tools(Arc::new(Inner { servers, plugins, audit, tells }))
+    }
+
+    /// All names, as they were heard last.
+    pub fn names(&self) -> Names {
+        Names::of(&self.0.servers.heard(), &self.0.plugins.plugged())
+    }
+
+    /// All names as they are now.
+    pub async fn fresh_names(&self) -> Names {
+        tokio::join!(self.0.servers.refresh(), self.0.plugins.refresh());
+        self.names()
+    }
+
+    /// Finds a tool; what is not known may be new.
+    async fn find(&self, name: &str) -> Option<Offer> {
+        if let Some(offer) = self.names().get(name) {
+            return Some(offer.clone());
+        }
+        self.fresh_names().await.get(name).cloned()
+    }
+
+    async fn call(
+        &self,
+        offer: &Offer,
+        arguments: JsonObject,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Fault> {
+        let calling = async {
+            match &offer.source {
+                Source::Server(server) => self.0.servers.call(server, &offer.own, arguments).await,
+                Source::Plugin(plugin) => {
+                    let progress = self.progress(context);
+                    self.0.plugins.call(plugin, &offer.own, arguments, progress).await
+                }
+            }
+        };
+        tokio::select! {
+            outcome = calling => outcome,
+            () = context.ct.cancelled() => {
+                if let Source::Plugin(plugin) = &offer.source {
+                    self.0.plugins.prod(plugin);
+                }
+                Err(Fault::Cancelled)
+            }
+        }
+    }
+
+    /// Where a call's progress goes, if its client wants and can be told.
+    fn progress(&self, context: &RequestContext<RoleServer>) -> Option<Progress> {
+        let token = context.meta.get_progress_token().filter(|_| self.0.tells)?;
+        let (to, notes) = mpsc::channel(NOTES);
+        tokio::spawn(pass_on(notes, token, context.peer.clone()));
+        Some(to)
+    }
+}
+
+/// Until the call is over.
+async fn pass_on(mut notes: mpsc::Receiver<ProgressNotificationParam>, token: ProgressToken, peer: Peer<RoleServer>) {
+    while let Some(mut note) = notes.recv().await {
+        note.progress_token = token.clone();
+        if peer.notify_progress(note).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What the caller is told.
+fn response(outcome: Result<CallToolResult, Fault>) -> Result<CallToolResponse, ErrorData> {
+    match outcome {
+        Ok(mut result) => {
+            // Older protocols, which sources may speak, leave it out.
+            result.result_type = Some(ResultType::COMPLETE);
+            Ok(result.into())
+        }
+        Err(Fault::Answered(error)) => Err(error),
+        Err(fault @ Fault::Unknown(_)) => Err(ErrorData::invalid_params(fault.to_string(), None)),
+        Err(fault) => Ok(borg_mcp::fault(&fault.to_string()).into()),
+    }
+}
+
+impl ServerHandler for Tools {
+    fn get_info(&self) -> ServerConfig {
+        let identity =
+            Implementation::new("borg-gateway", env!("CARGO_PKG_VERSION")).with_title("Tools of this device");
+        let capabilities = ServerCapabilities::builder().enable_tools();
+        let capabilities =
+            if self.0.tells { capabilities.enable_tool_list_changed().build() } else { capabilities.build() };
+        ServerConfig::new(capabilities)
+            .with_server_info(identity)
+            .with_instructions("The tools of all servers and plugins on this device. Every call is written down.")
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let names = self.fresh_names().await;
+        Ok(ListToolsResult::with_all_items(names.listed().map(|offer| offer.tool.clone()).collect()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let audit = &self.0.audit;
+        let call = audit.begin(Caller::of(&context), &request.name, request.arguments.as_ref());
+        let offer = self.find(&request.name).await;
+        let outcome = match &offer {
+            Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context).await,
+            None => Err(Fault::Unknown(request.name.into_owned())),
+        };
+        audit.end(call, offer.as_ref().map(|offer| &offer.source), &outcome).await;
+        response(outcome)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if self.0.tells {
+            let mut changes = self.0.plugins.changes();
+            tokio::spawn(async move {
+                while changes.changed().await.is_ok() && context.peer.notify_tool_list_changed().await.is_ok() {}
+            });
+        }
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let wanted = self.0.tells.then(SubscriptionFilter::builder)?;
+        let wants = requested.tools_list_changed == Some(true);
+        Some(if wants { wanted.tools_list_changed().build() } else { wanted.build() })
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut changes = self.0.plugins.changes();
+        loop {
+            tokio::select! {
+                () = context.cancelled() => return Ok(()),
+                changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            }
+            if context.sink().notify_tool_list_changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}

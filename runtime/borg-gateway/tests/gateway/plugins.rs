@@ -1,0 +1,96 @@
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+fn report(bench: &Bench) -> Value {
+    let (status, body) = bench.get("/plugins");
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+#[test]
+fn plugins_are_found_changed_and_forgotten_without_a_restart() {
+    let bench = Bench::new().start(&["files"], true);
+    assert_eq!(report(&bench), json!({"plugins": []}));
+    bench.plugin("hello", "tools hello");
+    // Nobody asks, and it is started.
+    bench.events.wait("start hello", 1);
+    assert_eq!(bench.text("hello", json!({"n": 1})), r#"hello "hello" {"n":1}"#);
+    bench.plugin("hello", "tools hello bye");
+    bench.events.wait("end hello", 1);
+    assert_eq!(bench.names(), ["bye", "hello", "read", "refuse"]);
+    let ready = json!({"name": "hello", "state": "ready", "tools": ["bye", "hello"], "error": null});
+    assert_eq!(report(&bench), json!({"plugins": [ready]}));
+    std::fs::remove_file(bench.path("plugins").join("hello.py")).unwrap();
+    assert_eq!(bench.names(), ["read", "refuse"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_plugin_is_reported_and_harms_no_other() {
+    let bench = Bench::new();
+    bench.plugin("bad", "broken SyntaxError: hello.py, line 3");
+    bench.plugin("garbage", "garbage");
+    bench.plugin("hello", "tools hello read");
+    bench.plugin("proud", "tools x");
+    std::fs::write(bench.path("plugins").join("proud.json"), r#"{"permissions": ["network"]}"#).unwrap();
+    let bench = bench.start(&["files"], true);
+    assert_eq!(bench.names(), ["hello", "hello__read", "read", "refuse"]);
+    let report = report(&bench);
+    let states: Vec<&Value> = report["plugins"].as_array().unwrap().iter().map(|plugin| &plugin["state"]).collect();
+    assert_eq!(states, ["broken", "broken", "ready", "refused"]);
+    assert!(report["plugins"][0]["error"].as_str().unwrap().contains("SyntaxError: hello.py, line 3"), "{report}");
+    assert!(report["plugins"][3]["error"].as_str().unwrap().starts_with("asks for network"), "{report}");
+    assert_eq!(bench.get("/healthz"), (200, "ok".into()));
+}
+
+/// The most memory that a process ever had, in KiB.
+fn peak(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_flood_takes_no_memory_and_nobody_elses_time() {
+    let bench = Bench::new();
+    bench.plugin("bad", "tools flood chatter hang");
+    bench.plugin("good", "tools hello");
+    let bench = bench.start(&["files"], true);
+    assert_eq!(bench.names().len(), 6);
+    let before = peak(bench.id());
+    std::thread::scope(|scope| {
+        let hanging = scope.spawn(|| bench.text("hang", json!({})));
+        for _ in 0..5 {
+            let begin = Instant::now();
+            assert_eq!(bench.text("hello", json!({})), r#"good "hello" {}"#);
+            assert!(begin.elapsed() < Duration::from_secs(5));
+        }
+        assert_eq!(bench.text("flood", json!({})), "plugin bad: it sent a line of more than 5 MiB");
+        // All that wait for the same plugin are told at once.
+        assert_eq!(hanging.join().unwrap(), "plugin bad: it sent a line of more than 5 MiB");
+    });
+    assert_eq!(bench.text("chatter", json!({})), "plugin bad: it sent 64 MiB that nobody asked for");
+    assert_eq!(bench.text("hello", json!({})), r#"good "hello" {}"#);
+    let grown = peak(bench.id()) - before;
+    assert!(grown < 48 * 1024, "{grown} KiB");
+}
+
+#[test]
+fn a_caller_who_leaves_cancels() {
+    let bench = Bench::new();
+    bench.plugin("p", "tools hang");
+    let bench = bench.start(&["files"], true);
+    assert_eq!(bench.names(), ["hang", "read", "refuse"]);
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hang"}}"#;
+    let mut stream = std::os::unix::net::UnixStream::connect(bench.path("mcp.sock")).unwrap();
+    std::io::Write::write_all(&mut stream, crate::bench::post("localhost", &[], call).as_bytes()).unwrap();
+    bench.events.wait("start p", 1);
+    std::thread::sleep(Duration::from_millis(500));
+    drop(stream);
+    bench.events.wait("cancelled p", 1);
+    // One that does not say that it is still there is ended.
+    bench.events.wait("end p", 1);
+    assert_eq!(bench.audit()[0]["error"], "cancelled by the caller");
+}

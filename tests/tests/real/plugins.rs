@@ -1,0 +1,84 @@
+//! Plugins on a booted image: the specification's own, and one that tries what no plugin may.
+
+use std::path::{Path, PathBuf};
+
+use borg_tests::Bench;
+use borg_tests::console::Console;
+use borg_tests::real::{bench, boot, build, edge_iot};
+
+use super::console::{log_in_at, write_hash};
+
+/// Longer than a plugin's time limit, on an emulated processor.
+const PATIENCE: u64 = 400;
+
+/// An image with the plugins, and with one user who may use the tools.
+fn image(bench: &Bench) -> PathBuf {
+    let plugins =
+        [("hello", include_str!("hello.py")), ("attacks", include_str!("attacks.py")), ("broken", "x = 1 / 0\n")];
+    let file = |(name, text): (&str, &str)| {
+        let content = serde_json::to_string(text).unwrap();
+        format!("  - {{path: /opt/borgos/plugins/{name}.py, content: {content}}}\n")
+    };
+    let files: String = plugins.into_iter().map(file).collect();
+    let users = "users:\n  - {name: op, password_hash_file: op.hash, groups: [borg]}\n";
+    let profile = bench.profile("plugins", &edge_iot("plugins", &format!("files:\n{files}{users}")));
+    write_hash(&profile);
+    build(bench, &profile, &["--fast"]).exits(0);
+    profile
+}
+
+struct Device(Console);
+
+impl Device {
+    fn start(bench: &Bench, profile: &Path) -> Self {
+        let mut console = Console::boot(bench, profile, &[]);
+        console.expect("plugins login: ", 300);
+        log_in_at(&mut console, "plugins");
+        let mut device = Device(console);
+        // The services may still be starting.
+        device.0.run_within("for i in $(seq 90); do borg tools >/dev/null 2>&1 && break; sleep 1; done", 200);
+        device
+    }
+
+    fn says_hello(&mut self) {
+        let said = self.0.run_within("borg call hello --arg name=Bob; echo status $?", 120);
+        assert!(said.contains("Hello Bob!") && said.contains("status 0"), "{said}");
+    }
+
+    /// What an attack's tool came to; hello and the gateway work on.
+    fn attack(&mut self, tool: &str) -> String {
+        let said = self
+            .0
+            .run_within(&format!("borg call {tool} 2>&1 | tail -c 3000; echo status ${{PIPESTATUS[0]}}"), PATIENCE);
+        assert!(!said.contains("got "), "{tool}: {said}");
+        self.says_hello();
+        said
+    }
+
+    fn fails(&mut self, tool: &str) {
+        let said = self.attack(tool);
+        assert!(!said.contains("status 0"), "{tool}: {said}");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes and root: ./.ci/test runs it"]
+fn a_plugin_is_found_and_called_and_harms_nobody() {
+    let bench = bench();
+    let profile = image(&bench);
+    boot(&bench, &profile, "bios", "cd", &[]);
+    let mut device = Device::start(&bench, &profile);
+    device.says_hello();
+    let list = device.0.run_within("borg plugin list 2>&1", 120);
+    assert!(list.contains("ZeroDivisionError") && list.contains("hello") && list.contains("attacks"), "{list}");
+
+    for tool in ["read_shadow", "write_plugin", "connect", "endless", "memory", "output", "answer"] {
+        device.fails(tool);
+    }
+    let said = device.attack("fork_bomb");
+    let made = said.split("made ").nth(1).and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    // No number: the plugin was ended before it could tell.
+    assert!(made.is_none_or(|made| made <= 64), "{said}");
+    assert!(device.0.run("ls /opt/borgos/plugins").split_whitespace().all(|name| name != "more.py"));
+    assert_eq!(device.0.run("systemctl --failed --no-legend --plain | grep -v borg-plugin | wc -l"), "0\n");
+}
