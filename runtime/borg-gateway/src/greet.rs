@@ -63,7 +63,7 @@ fn check(tool: &Tool, before: &[Tool]) -> Result<(), String> {
 
 async fn ask(link: &Link, method: &str, params: Value) -> Result<Value, String> {
     link.ask(method, params, None).await.map_err(|fault| match fault {
-        LinkFault::Answered(error) => format!("{method}: {}", error.message),
+        LinkFault::Answered(error) => error.message.into_owned(),
         LinkFault::Broken(why) => why,
     })
 }

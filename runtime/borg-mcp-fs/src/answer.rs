@@ -1,5 +1,6 @@
 //! What a tool answers, and how large an answer may be.
 
+use borg_mcp::{Slot, json_size};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
@@ -7,6 +8,8 @@ use crate::fault::Fault;
 /// The most that an answer's text may take once it is JSON. Every answer exists twice in its message, as content and as
 /// structured content.
 pub const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// A text longer than this is written by way of the request's slot.
+const LARGE: usize = 64 * 1024;
 /// The most that is read of one file, or written to it, at once.
 pub const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
@@ -26,6 +29,14 @@ impl Answer {
         // Most are so short that they need not be counted.
         let size = if text.len() > ANSWER_LIMIT / 6 { json_size(&text) } else { 0 };
         if size > ANSWER_LIMIT { Err(too_large(size)) } else { Ok(Answer::Text(text)) }
+    }
+
+    /// The same with a long text left in the request's slot, so that it is neither copied nor escaped twice.
+    pub fn by_way_of(self, slot: Option<&Slot>) -> Self {
+        match (self, slot) {
+            (Answer::Text(text), Some(slot)) if text.len() > LARGE => Answer::Text(slot.keep(text)),
+            (answer, _) => answer,
+        }
     }
 
     /// The content block, and the structured content.
@@ -53,16 +64,6 @@ pub fn too_large(size: usize) -> Fault {
     ))
 }
 
-/// How many bytes `text` takes as JSON: a file of control characters takes six for each.
-fn json_size(text: &str) -> usize {
-    let size = |byte: u8| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
-        0..=31 => 6,
-        _ => 1,
-    };
-    text.bytes().map(size).sum()
-}
-
 /// Lines gathered up to the limit.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -71,16 +72,17 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Adds a line, or says that there is no more room.
-    pub fn push(&mut self, line: &str) -> bool {
-        if self.text.len() + line.len() > ANSWER_LIMIT / 2 {
+    /// Adds a line, given in parts, or says that there is no more room.
+    pub fn push(&mut self, parts: &[&str]) -> bool {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if self.text.len() + length > ANSWER_LIMIT / 2 {
             self.cut = true;
             return false;
         }
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        self.text.push_str(line);
+        self.text.extend(parts.iter().copied());
         true
     }
 
@@ -100,13 +102,6 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_size_is_that_of_the_json() {
-        for text in ["", "plain", "a\n\"\\\u{1}\u{8}\t", "Straße\u{7f}"] {
-            assert_eq!(json_size(text) + 2, serde_json::to_string(text).unwrap().len(), "{text:?}");
-        }
-    }
 
     #[test]
     fn an_answer_that_is_too_large_is_a_fault() {

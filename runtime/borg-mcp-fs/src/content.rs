@@ -147,7 +147,7 @@ impl Sink for InFile<'_> {
             }
             None => text.push_str(line),
         }
-        self.hits.left = if self.hits.lines.push(&text) { self.hits.left - 1 } else { 0 };
+        self.hits.left = if self.hits.lines.push(&[&text]) { self.hits.left - 1 } else { 0 };
         Ok(self.hits.left > 0)
     }
 }

@@ -21,7 +21,7 @@ pub fn search(roots: &Roots, path: &str, pattern: &str, exclude: &[String], unti
         if unwanted.match_any(below) {
             return Step::Over;
         }
-        if wanted.matches(below) && !lines.push(&path_text(&start.join(below))) {
+        if wanted.matches(below) && !lines.push(&[&path_text(&start.join(below))]) {
             return Step::Stop;
         }
         Step::On
@@ -68,6 +68,8 @@ struct Tree {
     lists: Vec<bool>,
 }
 
+const SPACES: &str = "                                ";
+
 impl Tree {
     fn open(&mut self) {
         self.text.push('[');
@@ -77,7 +79,12 @@ impl Tree {
     fn indent(&mut self, more: usize) {
         let depth = (self.lists.len() * 4).saturating_sub(2) + more;
         self.text.push('\n');
-        self.text.extend(std::iter::repeat_n(' ', depth));
+        let mut left = depth;
+        while left > 0 {
+            let part = SPACES.get(..left).unwrap_or(SPACES);
+            self.text.push_str(part);
+            left -= part.len();
+        }
     }
 
     fn entry(&mut self, name: &str, folder: bool) {
@@ -90,9 +97,14 @@ impl Tree {
         self.indent(0);
         self.text.push('{');
         self.indent(2);
-        self.text.push_str("\"name\": ");
-        self.text.push_str(&serde_json::Value::from(name).to_string());
-        self.text.push(',');
+        self.text.push_str("\"name\": \"");
+        // A clean name has nothing else that JSON escapes.
+        if name.contains(['"', '\\']) {
+            self.text.push_str(&name.replace('\\', "\\\\").replace('"', "\\\""));
+        } else {
+            self.text.push_str(name);
+        }
+        self.text.push_str("\",");
         self.indent(2);
         if folder {
             self.text.push_str("\"type\": \"directory\",");

@@ -31,8 +31,12 @@ impl Glob {
     }
 
     pub fn matches(&self, path: &Path) -> bool {
+        self.matches_candidate(&Candidate::new(path))
+    }
+
+    fn matches_candidate(&self, path: &Candidate<'_>) -> bool {
         let Some(matcher) = &self.matcher else { return false };
-        matcher.is_match_candidate(&Candidate::new(path)) != self.negated
+        matcher.is_match_candidate(path) != self.negated
     }
 }
 
@@ -59,7 +63,11 @@ impl Globs {
     }
 
     pub fn match_any(&self, path: &Path) -> bool {
-        self.0.iter().any(|glob| glob.matches(path))
+        if self.0.is_empty() {
+            return false;
+        }
+        let path = Candidate::new(path);
+        self.0.iter().any(|glob| glob.matches_candidate(&path))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::testing::wanted;
 use crate::tools::Tools;
 
 fn app(root: &std::path::Path) -> Router {
-    let tools = Tools::new(Arc::new(Roots::open(&[wanted(root)], None).unwrap())).unwrap();
+    let tools = Tools::new(Arc::new(Roots::open(&[wanted(root)], None).unwrap()), false).unwrap();
     let health = health::of(Arc::clone(tools.roots()));
     let service = Service { name: "borg-mcp-fs", tools, health, more: Router::new(), limits: crate::LIMITS };
     routers(service, door(), CancellationToken::new()).token
@@ -87,6 +87,32 @@ async fn a_tool_answers_and_its_fault_is_a_result() {
     assert_eq!(answer["result"]["content"][0]["text"], "MCP error -32602: Tool nothing not found");
     let answer = call(folder.path(), "list_allowed_directories", json!({})).await;
     assert!(answer.to_string().contains(folder.path().to_str().unwrap()), "{answer}");
+}
+
+#[tokio::test]
+async fn a_large_text_is_whole_in_both_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "a \"line\"\twith\u{1} ä\n".repeat(10_000);
+    std::fs::write(folder.path().join("a"), &text).unwrap();
+    let answer = call(folder.path(), "read_text_file", json!({"path": "a"})).await;
+    assert_eq!(answer["result"]["content"][0]["text"], text);
+    assert_eq!(answer["result"]["structuredContent"]["content"], text);
+}
+
+#[tokio::test]
+async fn resources_are_listed_by_roots_and_a_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = async |method: &str| {
+        let body = json!({"jsonrpc": "2.0", "id": 2, "method": method}).to_string();
+        send(folder.path(), request(body)).await.1
+    };
+    let uri = format!("file://{}", folder.path().display());
+    assert_eq!(ask("resources/list").await["result"]["resources"][0]["uri"], uri);
+    let templates = ask("resources/templates/list").await;
+    assert_eq!(templates["result"]["resourceTemplates"][0]["uriTemplate"], "file://{+path}");
+    // An older protocol has no stream to be told on.
+    let body = json!({"jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": {"uri": uri}}).to_string();
+    assert_eq!(send(folder.path(), request(body)).await.1["error"]["code"], -32601);
 }
 
 #[tokio::test]

@@ -14,15 +14,10 @@ use crate::walk::{self, Kind};
 
 pub fn names(roots: &Roots, path: &str, until: Instant) -> Result<String, Fault> {
     let (folder, _) = roots.open_folder(path)?;
-    let (entries, mut all) = walk::entries(&folder, until).map_err(|e| Fault::io(path, &e))?;
+    let entries = walk::entries(&folder, until).map_err(|e| Fault::io(path, &e))?;
     let mut lines = Lines::default();
-    for entry in entries {
-        all &= lines.push(&format!("{} {}", label(entry.kind), name_text(&entry.name)));
-        if !all {
-            break;
-        }
-    }
-    Ok(lines.finish(all))
+    let all = entries.iter().all(|(name, kind)| lines.push(&[label(kind), " ", &name_text(name)]));
+    Ok(lines.finish(all && entries.all))
 }
 
 fn label(kind: Kind) -> &'static str {
@@ -43,21 +38,22 @@ struct Sized {
 
 pub fn sizes(roots: &Roots, path: &str, sort: SortBy, until: Instant) -> Result<String, Fault> {
     let (folder, located) = roots.open_folder(path)?;
-    let (entries, mut all) = walk::entries(&folder, until).map_err(|e| Fault::io(path, &e))?;
+    let entries = walk::entries(&folder, until).map_err(|e| Fault::io(path, &e))?;
+    let mut all = entries.all;
     let root = located.root;
     let mut found = Vec::with_capacity(entries.len());
-    for entry in entries {
+    for (name, kind) in entries.iter() {
         if found.len().is_multiple_of(256) && Instant::now() > until {
             all = false;
             break;
         }
         // A link's is what it leads to; one that leads outside has none.
-        let metadata = match entry.kind {
-            Kind::Link => links::follow(root, &located.below.join(&entry.name), |below| root.dir.metadata(below)),
-            _ => folder.symlink_metadata(&entry.name),
+        let metadata = match kind {
+            Kind::Link => links::follow(root, &located.below.join(name), |below| root.dir.metadata(below)),
+            _ => folder.symlink_metadata(name),
         };
         let size = metadata.map_or(0, |metadata| metadata.len());
-        found.push(Sized { name: name_text(&entry.name), kind: entry.kind, size });
+        found.push(Sized { name: name_text(name).into_owned(), kind, size });
     }
     match sort {
         SortBy::Name => found.sort_by_cached_key(|entry| reading_order(&entry.name)),
@@ -76,7 +72,7 @@ fn table(found: &[Sized], mut all: bool) -> String {
     for entry in found {
         let folder = entry.kind == Kind::Folder;
         let size = if folder { String::new() } else { format!("{:>10}", size_text(entry.size)) };
-        all &= lines.push(&format!("{} {:<30} {size}", label(entry.kind), entry.name));
+        all &= lines.push(&[&format!("{} {:<30} {size}", label(entry.kind), entry.name)]);
     }
     let folders = found.iter().filter(|entry| entry.kind == Kind::Folder).count();
     let files = found.len() - folders;

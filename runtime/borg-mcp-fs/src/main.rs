@@ -9,8 +9,12 @@ mod args;
 mod calls;
 mod content;
 mod edit;
+mod entries;
 mod fault;
 mod find;
+mod follow;
+#[cfg(test)]
+mod fuzz;
 mod globs;
 mod guard;
 mod health;
@@ -24,12 +28,14 @@ mod quota;
 #[cfg(test)]
 mod race_tests;
 mod read;
+mod resources;
 mod roots;
 mod shift;
 #[cfg(test)]
 mod testing;
 mod tools;
 mod walk;
+mod watch;
 mod write;
 
 use std::io::Write as _;
@@ -78,7 +84,8 @@ fn complain(message: &str) {
 }
 
 fn run(serve: Serve) -> Result<(), Failure> {
-    let tools = Tools::new(Arc::new(Roots::open(&serve.roots, std::env::home_dir())?))?;
+    let roots = Arc::new(Roots::open(&serve.roots, std::env::home_dir())?);
+    let tools = Tools::new(roots, serve.over == Transport::Stdio)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(THREADS).build()?;
     let result = runtime.block_on(async {
         match serve.over {

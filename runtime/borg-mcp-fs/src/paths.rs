@@ -1,5 +1,6 @@
 //! Paths and names as text: nothing here touches a file.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -47,9 +48,9 @@ pub fn normal(path: &Path) -> PathBuf {
 
 /// A name as text, on one line. A name that is clean text stays as it is; in any other, bytes that are not UTF-8, control
 /// characters and backslashes become `\xHH`, which [`name_bytes`] takes back.
-pub fn name_text(name: &OsStr) -> String {
-    if let Some(clean) = name.to_str().filter(|text| !text.chars().any(char::is_control)) {
-        return clean.to_owned();
+pub fn name_text(name: &OsStr) -> Cow<'_, str> {
+    if let Some(clean) = name.to_str().filter(|text| is_clean(text)) {
+        return clean.into();
     }
     let mut text = String::new();
     for chunk in name.as_bytes().utf8_chunks() {
@@ -58,7 +59,12 @@ pub fn name_text(name: &OsStr) -> String {
         }
         escape(&mut text, chunk.invalid());
     }
-    text
+    text.into()
+}
+
+fn is_clean(text: &str) -> bool {
+    // Nearly every name is plain, and there may be many.
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.chars().any(char::is_control)
 }
 
 fn escape(text: &mut String, bytes: &[u8]) {
@@ -71,9 +77,9 @@ fn escape(text: &mut String, bytes: &[u8]) {
 /// A path as text; a component that is no clean text is escaped.
 pub fn path_text(path: &Path) -> String {
     match path.to_str() {
-        Some(clean) if !clean.chars().any(char::is_control) => clean.to_owned(),
+        Some(clean) if is_clean(clean) => clean.to_owned(),
         _ => {
-            let parts: Vec<String> = path.components().map(|part| name_text(part.as_os_str())).collect();
+            let parts: Vec<_> = path.components().map(|part| name_text(part.as_os_str())).collect();
             parts.join("/").replacen("//", "/", 1)
         }
     }
@@ -138,7 +144,7 @@ mod tests {
     fn names_that_are_not_text_are_escaped_and_found_again() {
         let odd = OsStr::from_bytes(b"a\xffb\n\\");
         assert_eq!(name_text(odd), "a\\xffb\\x0a\\x5c");
-        assert_eq!(name_bytes(Path::new(&name_text(odd))).unwrap().as_os_str(), odd);
+        assert_eq!(name_bytes(Path::new(&*name_text(odd))).unwrap().as_os_str(), odd);
         assert_eq!(name_text(OsStr::new("Straße \\ 1")), "Straße \\ 1");
         for plain in ["a", "a\\b", "\\x", "\\x4", "\\xzz", "\\x2f", "\\x00"] {
             assert_eq!(name_bytes(Path::new(plain)), None, "{plain}");
@@ -162,7 +168,7 @@ mod tests {
             let text = name_text(&name);
             prop_assert!(!text.chars().any(char::is_control));
             if text.as_bytes() != name.as_bytes() {
-                prop_assert_eq!(name_bytes(Path::new(&text)).unwrap().into_os_string(), name);
+                prop_assert_eq!(name_bytes(Path::new(&*text)).unwrap().into_os_string(), name);
             }
         }
     }

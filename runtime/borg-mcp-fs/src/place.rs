@@ -46,9 +46,14 @@ impl Place<'_> {
 impl Roots {
     /// The place that `path` names in a writable root; with `follow`, the one that a symbolic link there leads to.
     pub fn place(&self, path: &str, follow: bool) -> Result<Place<'_>, Fault> {
+        self.locate(path)?.root.permit(path)?;
+        self.spot(path, follow)
+    }
+
+    /// The same of any root, not to be written to.
+    pub fn spot(&self, path: &str, follow: bool) -> Result<Place<'_>, Fault> {
         let located = self.locate(path)?;
         let root = located.root;
-        root.permit(path)?;
         let mut below = located.below;
         for _ in 0..LINKS {
             let place = at(root, below, path)?;

@@ -1,4 +1,5 @@
-//! A folder that is swapped for a symbolic link to one outside, all the time, while every tool works on it.
+//! A folder, a file and a folder further down that are swapped for symbolic links to outside, all the time, while every tool
+//! works on them. `.ci/race-mcp` does the same to the whole program, and to the reference server.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -19,10 +20,25 @@ fn attempts() -> usize {
     std::env::var("RACE_ATTEMPTS").ok().and_then(|count| count.parse().ok()).unwrap_or(3000)
 }
 
-/// Exchanges the two names in one step, until told to end.
-fn swap(one: &Path, two: &Path, end: &AtomicBool) {
+/// Each a name, that of a symbolic link, and where this leads: relative, so that it is the kernel that has to refuse it.
+const PAIRS: [(&str, &str, &str); 3] = [
+    ("swap", "link", "../outside"),
+    ("file", "file-link", "../outside/file"),
+    ("deep/swap", "deep/link", "../../outside"),
+];
+
+/// Exchanges the two names of each pair in one step, until told to end.
+fn swap(root: &Path, end: &AtomicBool) {
     while !end.load(Ordering::Relaxed) {
-        renameat_with(CWD, one, CWD, two, RenameFlags::EXCHANGE).unwrap();
+        for (one, two, target) in PAIRS {
+            let (one, two) = (root.join(one), root.join(two));
+            renameat_with(CWD, &one, CWD, &two, RenameFlags::EXCHANGE).unwrap();
+            // A write may have put a file where the link was.
+            if !one.is_symlink() && !two.is_symlink() {
+                std::fs::remove_file(&two).unwrap();
+                symlink(target, &two).unwrap();
+            }
+        }
     }
 }
 
@@ -30,18 +46,20 @@ fn swap(one: &Path, two: &Path, end: &AtomicBool) {
 fn no_byte_comes_from_outside_and_none_goes_there() {
     let folder = tempfile::tempdir().unwrap();
     let (inside, outside) = (folder.path().join("root"), folder.path().join("outside"));
-    for (at, text) in [(&outside, OUTSIDE), (&inside.join("swap"), "inside")] {
+    for (at, text) in [(&outside, OUTSIDE), (&inside.join("swap"), "inside"), (&inside.join("deep/swap"), "inside")] {
         std::fs::create_dir_all(at).unwrap();
         std::fs::write(at.join("file"), text).unwrap();
     }
+    std::fs::write(inside.join("file"), "inside").unwrap();
     std::fs::write(outside.join(OUTSIDE), OUTSIDE).unwrap();
-    // Relative, so that it is the kernel that has to refuse it.
-    symlink("../outside", inside.join("link")).unwrap();
+    for (_, link, target) in PAIRS {
+        symlink(target, inside.join(link)).unwrap();
+    }
     let roots = Roots::open(&[wanted(&inside)], None).unwrap();
     let end = AtomicBool::new(false);
     let (mut good, mut denied) = (0, 0);
     std::thread::scope(|scope| {
-        scope.spawn(|| swap(&inside.join("swap"), &inside.join("link"), &end));
+        scope.spawn(|| swap(&inside, &end));
         for attempt in 0..attempts() {
             for text in answers(&roots, attempt) {
                 assert!(!text.contains(OUTSIDE), "attempt {attempt}: {text}");
@@ -59,7 +77,7 @@ fn no_byte_comes_from_outside_and_none_goes_there() {
 
 /// What the tools say, faults included.
 fn answers(roots: &Roots, attempt: usize) -> Vec<String> {
-    let path = "swap/file";
+    let path = ["swap/file", "file", "deep/swap/file"][attempt % 3];
     let query =
         Query { pattern: ".".into(), literal: false, ignore_case: false, include: vec![], exclude: vec![], max: 9 };
     let edit = edit::Edit { old_text: "i".into(), new_text: "j".into() };

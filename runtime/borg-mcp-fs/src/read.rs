@@ -40,6 +40,8 @@ pub fn text(roots: &Roots, path: &str, part: Part) -> Result<String, Fault> {
 pub fn whole(file: &File, path: &str, size: u64) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     if size <= FILE_LIMIT {
+        // One more, for the read that finds the end.
+        bytes.reserve_exact(usize::try_from(size).unwrap_or(0) + 1);
         file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(|e| Fault::io(path, &e))?;
     }
     if size.max(bytes.len() as u64) > FILE_LIMIT {
@@ -167,7 +169,7 @@ pub fn media(roots: &Roots, path: &str) -> Result<Answer, Fault> {
     }))
 }
 
-fn mime(path: &Path) -> &'static str {
+pub fn mime(path: &Path) -> &'static str {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     match extension.as_str() {
         "png" => "image/png",
@@ -199,7 +201,7 @@ const URL_PATH: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'}');
 
-fn file_uri(path: &Path) -> String {
+pub fn file_uri(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt as _;
     format!("file://{}", percent_encode(path.as_os_str().as_bytes(), URL_PATH))
 }

@@ -1,22 +1,26 @@
 //! The tools as MCP clients see them: `tools.json` says what each is, `calls` what it does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use borg_mcp::{ToolList, fault};
-use rmcp::ServerHandler;
+use borg_mcp::{Slot, ToolList, fault};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, ServerCapabilities, ServerConfig, SubscribeRequestMethod, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams,
 };
-use rmcp::service::{RequestContext, RoleServer};
+use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
+use rmcp::{ErrorData, ServerHandler};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::answer::Answer;
-use crate::calls;
 use crate::fault::Fault;
+use crate::follow::{Client, Follows, follow};
 use crate::roots::Roots;
+use crate::{calls, resources};
 
 /// The longest that a tool may take: a file may lie on a network that is gone.
 const TOOL_TIME: Duration = Duration::from_secs(20);
@@ -32,11 +36,14 @@ pub struct Tools {
     list: ToolList,
     /// One change at a time, so that no two clients' edits of a file are mixed.
     writing: Arc<Mutex<()>>,
+    follows: Arc<Follows>,
 }
 
 impl Tools {
-    pub fn new(roots: Arc<Roots>) -> Result<Self, serde_json::Error> {
-        Ok(Tools { roots, list: ToolList::parse(TOOLS)?, writing: Arc::default() })
+    /// With `one_client`, who comes and goes with the process, that one may be told of changes by older protocols too.
+    pub fn new(roots: Arc<Roots>, one_client: bool) -> Result<Self, serde_json::Error> {
+        let follows = Arc::new(Follows::new(one_client));
+        Ok(Tools { roots, list: ToolList::parse(TOOLS)?, writing: Arc::default(), follows })
     }
 
     pub fn roots(&self) -> &Arc<Roots> {
@@ -47,30 +54,40 @@ impl Tools {
         self.list.get(name).and_then(|tool| tool.annotations.as_ref()?.read_only_hint) == Some(false)
     }
 
-    /// Runs a tool on a thread that may block, and stops waiting for it when it takes too long.
-    async fn run(&self, name: String, arguments: Value) -> Result<Answer, Fault> {
-        let late = || Fault::new(format!("no answer from the file system within {} s", TOOL_TIME.as_secs()));
+    /// Runs a tool. A long text is left in `slot`.
+    async fn run(&self, name: String, arguments: Value, slot: Option<Slot>) -> Result<Answer, Fault> {
         let start = Instant::now();
-        let end = tokio::time::Instant::from_std(start + TOOL_TIME);
         let turn = if self.writes(&name) {
             let writing = Arc::clone(&self.writing).lock_owned();
-            Some(tokio::time::timeout_at(end, writing).await.map_err(|_| late())?)
+            Some(tokio::time::timeout_at((start + TOOL_TIME).into(), writing).await.map_err(|_| late())?)
         } else {
             None
         };
         let roots = Arc::clone(&self.roots);
-        let work = tokio::task::spawn_blocking(move || {
+        in_time(start, move || {
             let answer = calls::run(&roots, &name, arguments, start + WALK_TIME);
             // Held until the change is made, also when nobody waits for it any more.
             drop(turn);
-            answer
-        });
-        match tokio::time::timeout_at(end, work).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Fault::new("the tool broke off; this is a fault of borg-mcp-fs")),
-            Err(_) => Err(late()),
-        }
+            answer.map(|answer| answer.by_way_of(slot.as_ref()))
+        })
+        .await
     }
+}
+
+/// Works on a thread that may block, and stops waiting for it when it takes too long.
+async fn in_time<T: Send + 'static>(
+    start: Instant,
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::time::timeout_at((start + TOOL_TIME).into(), tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Fault::new("the tool broke off; this is a fault of borg-mcp-fs")),
+        Err(_) => Err(late()),
+    }
+}
+
+fn late() -> Fault {
+    Fault::new(format!("no answer from the file system within {} s", TOOL_TIME.as_secs()))
 }
 
 fn result(answer: Result<Answer, Fault>) -> CallToolResult {
@@ -90,7 +107,8 @@ fn result(answer: Result<Answer, Fault>) -> CallToolResult {
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity = Implementation::new("borg-mcp-fs", env!("CARGO_PKG_VERSION")).with_title("BorgOS files");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe();
+        ServerConfig::new(capabilities.build())
             .with_server_info(identity)
             .with_instructions("Works on files below the allowed directories; list_allowed_directories names them.")
     }
@@ -99,7 +117,7 @@ impl ServerHandler for Tools {
         &self,
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, rmcp::ErrorData> {
+    ) -> Result<ListToolsResult, ErrorData> {
         Ok(self.list.all())
     }
 
@@ -110,9 +128,73 @@ impl ServerHandler for Tools {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, rmcp::ErrorData> {
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         let arguments = Value::Object(request.arguments.unwrap_or_default());
-        Ok(result(self.run(request.name.into_owned(), arguments).await).into())
+        let slot = Slot::of(&context.extensions);
+        Ok(result(self.run(request.name.into_owned(), arguments, slot).await).into())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(resources::all(&self.roots)))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(vec![resources::template()]))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let (start, roots) = (Instant::now(), Arc::clone(&self.roots));
+        let read = in_time(start, move || resources::read(&roots, &request.uri, start + WALK_TIME));
+        let contents = read.await.map_err(|fault| ErrorData::resource_not_found(fault.to_string(), None))?;
+        Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let uris = self.follows.accept(&self.roots, requested.resource_subscriptions.as_deref().unwrap_or_default());
+        Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let uris: BTreeSet<String> = context.accepted().resource_subscriptions.iter().flatten().cloned().collect();
+        let _room = self.follows.room(uris.len())?;
+        let (_wanting, wanted) = watch::channel(uris);
+        let client = Client::Subscription(context.sink().clone());
+        tokio::select! {
+            () = context.cancelled() => Ok(()),
+            ended = follow(Arc::clone(&self.roots), self.follows.looking(), wanted, client) => {
+                ended.map_err(|e| ErrorData::internal_error(format!("cannot watch: {e}"), None))
+            }
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let added = self.follows.add(&self.roots, request.uri, context.peer);
+        added.unwrap_or_else(|| Err(ErrorData::method_not_found::<SubscribeRequestMethod>()))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let removed = self.follows.remove(&request.uri);
+        removed.ok_or_else(ErrorData::method_not_found::<UnsubscribeRequestMethod>)
     }
 }

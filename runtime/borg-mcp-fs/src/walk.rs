@@ -1,37 +1,22 @@
 //! Walking a folder: in the order of names, one descriptor at a time, links never followed.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-/// The most entries of one folder that are looked at: they are sorted, and so held at once.
-pub const ENTRY_LIMIT: usize = 500_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Folder,
-    File,
-    Link,
-    Other,
-}
-
-#[derive(Debug)]
-pub struct Entry {
-    pub name: OsString,
-    pub kind: Kind,
-}
+use crate::entries;
+pub use crate::entries::{Entries, Kind, entries};
 
 /// What a walk comes by.
 #[derive(Debug)]
 pub enum Seen<'a> {
     Entry {
         below: &'a Path,
-        name: &'a OsString,
+        name: &'a OsStr,
         kind: Kind,
     },
     /// A folder's last entry was seen; also told of a folder that cannot be read.
@@ -46,54 +31,33 @@ pub enum Step {
     Stop,
 }
 
-/// A folder's entries, sorted by their bytes, and whether these are all.
-pub fn entries(folder: impl AsFd, until: Instant) -> io::Result<(Vec<Entry>, bool)> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut reader = rustix::fs::Dir::new(rustix::fs::openat(&folder, ".", flags, Mode::empty())?)?;
-    let mut entries = Vec::new();
-    let mut all = true;
-    while let Some(entry) = reader.read() {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." {
-            continue;
-        }
-        if entries.len() == ENTRY_LIMIT || (entries.len().is_multiple_of(1024) && Instant::now() > until) {
-            all = false;
-            break;
-        }
-        let kind = match entry.file_type() {
-            // Some file systems do not say.
-            FileType::Unknown => rustix::fs::statat(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
-                .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
-            known => known,
-        };
-        entries.push(Entry { name: OsString::from_vec(name.to_vec()), kind: kind.into() });
-    }
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok((entries, all))
+/// A folder that is walked through, and how far.
+struct Level {
+    entries: Entries,
+    next: usize,
 }
 
-impl From<FileType> for Kind {
-    fn from(file_type: FileType) -> Self {
-        match file_type {
-            FileType::Directory => Kind::Folder,
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
-        }
+impl Level {
+    fn new(entries: Entries) -> Self {
+        Level { entries, next: 0 }
+    }
+
+    fn step(&mut self) -> Option<(&OsStr, Kind)> {
+        self.next += 1;
+        self.entries.get(self.next - 1)
     }
 }
 
 /// Shows `on` everything below `start`, a folder before what it holds. Says whether that was all: a walk ends early when
-/// `on` stops it, when `until` has come, or when a folder has more than [`ENTRY_LIMIT`] entries.
+/// `on` stops it, when `until` has come, or when a folder has more than [`entries::ENTRY_LIMIT`] entries.
 pub fn visit(start: impl AsFd, until: Instant, mut on: impl FnMut(Seen<'_>) -> Step) -> io::Result<bool> {
-    let (first, mut all) = entries(&start, until)?;
-    let mut levels = vec![first.into_iter()];
+    let first = entries(&start, until)?;
+    let mut all = first.all;
+    let mut levels = vec![Level::new(first)];
     let mut below = PathBuf::new();
     let mut count = 0_usize;
     while let Some(level) = levels.last_mut() {
-        let Some(Entry { name, kind }) = level.next() else {
+        let Some((name, kind)) = level.step() else {
             levels.pop();
             below.pop();
             if !levels.is_empty() {
@@ -105,16 +69,15 @@ pub fn visit(start: impl AsFd, until: Instant, mut on: impl FnMut(Seen<'_>) -> S
         if count.is_multiple_of(256) && Instant::now() > until {
             return Ok(false);
         }
-        below.push(&name);
-        let step = on(Seen::Entry { below: &below, name: &name, kind });
+        below.push(name);
+        let step = on(Seen::Entry { below: &below, name, kind });
         match (step, kind) {
             (Step::Stop, _) => return Ok(false),
             (Step::On, Kind::Folder) => {
                 // Opened from the start: a folder swapped for a symlink meanwhile is not entered.
-                let found = open_folder(&start, &below).and_then(|folder| entries(folder, until));
-                let (found, whole) = found.unwrap_or((Vec::new(), true));
-                all &= whole;
-                levels.push(found.into_iter());
+                let found = open_folder(&start, &below).and_then(|folder| entries::read(folder, until));
+                all &= found.as_ref().map_or(true, |found| found.all);
+                levels.push(Level::new(found.unwrap_or_default()));
             }
             _ => {
                 below.pop();

@@ -1,19 +1,18 @@
 //! What a request over HTTP must pass before a tool hears of it: the token, then the rate, a free slot, and time.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::large::Slot;
+use crate::leave::{Held, Streamed};
 use crate::token::Token;
 
 /// How long one may wait for a slot.
@@ -22,6 +21,8 @@ const WAIT: Duration = Duration::from_secs(20);
 const REQUEST_TIME: Duration = Duration::from_mins(1);
 /// The most bytes of an answer: the largest text that a tool gives, twice, and what is around it.
 const ANSWER_LIMIT: usize = 48 * 1024 * 1024;
+/// Answers that stay open, of subscriptions, at once; they take no slot.
+const STREAMS: usize = 8;
 /// Requests a second, on average and at once.
 const RATE: f64 = 100.0;
 const BURST: f64 = 200.0;
@@ -33,6 +34,7 @@ pub struct Gate(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     slots: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     bucket: Mutex<Bucket>,
 }
 
@@ -40,7 +42,8 @@ impl Gate {
     /// `slots` requests are worked on, or their answers still held, at once.
     pub fn new(slots: usize) -> Self {
         let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
-        Gate(Arc::new(Inner { slots: Arc::new(Semaphore::new(slots)), bucket }))
+        let [slots, streams] = [slots, STREAMS].map(|count| Arc::new(Semaphore::new(count)));
+        Gate(Arc::new(Inner { slots, streams, bucket }))
     }
 }
 
@@ -74,14 +77,21 @@ pub async fn ask(State(token): State<Arc<Token>>, request: Request, next: Next) 
     response
 }
 
-pub async fn pass(State(Gate(gate)): State<Gate>, request: Request, next: Next) -> Response {
+pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Next) -> Response {
     if !gate.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
         return busy(StatusCode::TOO_MANY_REQUESTS);
     }
     let Ok(Ok(slot)) = tokio::time::timeout(WAIT, Arc::clone(&gate.slots).acquire_owned()).await else {
         return busy(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let answer = async { hold(next.run(request).await, slot).await };
+    let text = Slot::new();
+    if let Some(text) = &text {
+        request.extensions_mut().insert(text.clone());
+    }
+    let answer = async {
+        let response = next.run(request).await;
+        if streams(&response) { gate.stream(response) } else { hold(response, slot, text).await }
+    };
     tokio::time::timeout(REQUEST_TIME, answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
@@ -91,50 +101,31 @@ fn busy(status: StatusCode) -> Response {
     response
 }
 
+fn streams(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+impl Inner {
+    /// Lets a subscription's answer stay open, if not too many are; else it is dropped, which ends the subscription.
+    fn stream(&self, response: Response) -> Response {
+        let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
+            return busy(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        response.map(|body| Body::new(Streamed::new(body, place)))
+    }
+}
+
 /// The slot stays taken until the answer is read: a client that does not read it holds memory.
-async fn hold(response: Response, slot: OwnedSemaphorePermit) -> Response {
+async fn hold(response: Response, slot: OwnedSemaphorePermit, text: Option<Slot>) -> Response {
     let (parts, body) = response.into_parts();
-    // One message, whole. A stream of events would never be, and would hold its slot.
-    let streams = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    if streams {
-        return (StatusCode::NOT_IMPLEMENTED, "no streams over HTTP\n").into_response();
-    }
-    let Ok(rest) = to_bytes(body, ANSWER_LIMIT).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    let until = Instant::now() + REQUEST_TIME;
-    Response::from_parts(parts, Body::new(Held { rest, until, _slot: slot }))
-}
-
-struct Held {
-    rest: Bytes,
-    until: Instant,
-    _slot: OwnedSemaphorePermit,
-}
-
-/// In pieces, of which hyper takes the next when the client took one.
-const PIECE: usize = 64 * 1024;
-
-impl http_body::Body for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        if Instant::now() > self.until {
-            return Poll::Ready(Some(Err(axum::Error::new("the answer was not read in time"))));
-        }
-        let length = self.rest.len().min(PIECE);
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        http_body::SizeHint::with_exact(self.rest.len() as u64)
-    }
+    let Ok(message) = to_bytes(body, ANSWER_LIMIT).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let pieces = match text {
+        Some(text) => text.fill(message),
+        None => vec![message],
+    };
+    Response::from_parts(parts, Body::new(Held::new(pieces, Instant::now() + REQUEST_TIME, slot)))
 }
 
 #[cfg(test)]

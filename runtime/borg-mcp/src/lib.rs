@@ -5,20 +5,27 @@
 mod caller;
 #[cfg(feature = "client")]
 pub mod client;
+mod escape;
 mod gate;
 pub mod http;
+mod large;
+mod leave;
 mod list;
 mod listen;
+mod output;
 mod peers;
 mod serve;
 mod stdio;
 #[cfg(any(test, feature = "testing"))]
 #[allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 pub mod testing;
+mod timed;
 pub mod token;
 
 pub use caller::Caller;
+pub use escape::json_size;
 pub use http::Health;
+pub use large::Slot;
 pub use list::{ToolList, fault};
 pub use listen::{Limits, Listen, Service, Socket, listen};
 pub use stdio::serve as stdio;

@@ -12,24 +12,21 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::Caller;
 use crate::peers::{self, Peers};
+use crate::timed::Timed;
 
 const CONNECTIONS: usize = 64;
 /// How long the headers of a request may take to arrive.
 const HEADER_TIME: Duration = Duration::from_secs(10);
-/// How long a connection may rest, or its client not take what it is sent. Longer than any tool takes.
-const IDLE_TIME: Duration = Duration::from_mins(1);
-const STUCK_TIME: Duration = Duration::from_secs(10);
 /// How long open requests may go on after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Where connections come from, each with what it may reach.
 pub trait Source: Send + Sync {
-    type Stream: AsyncRead + AsyncWrite + Send + 'static;
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Router)>> + Send;
 }
@@ -96,17 +93,12 @@ pub async fn serve(source: impl Source, stop: CancellationToken) {
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
 }
 
-type Io<S> = TokioIo<std::pin::Pin<Box<TimeoutStream<S>>>>;
-
-fn connection<S>(stream: S, app: Router) -> http1::Connection<Io<S>, TowerToHyperService<Router>>
+fn connection<S>(stream: S, app: Router) -> http1::Connection<TokioIo<Timed<S>>, TowerToHyperService<Router>>
 where
-    S: AsyncRead + AsyncWrite + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_read_timeout(Some(IDLE_TIME));
-    stream.set_write_timeout(Some(STUCK_TIME));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(app))
+        .serve_connection(TokioIo::new(Timed::new(stream)), TowerToHyperService::new(app))
 }

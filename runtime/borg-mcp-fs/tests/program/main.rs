@@ -2,6 +2,8 @@
 // clippy takes helpers outside of `#[test]` for ordinary code.
 #![allow(clippy::unwrap_used)]
 
+mod watch;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -45,6 +47,22 @@ fn a_client_on_stdio_is_served_until_it_leaves() {
     assert!(child.wait().unwrap().success());
 }
 
+#[test]
+fn a_large_file_is_whole_in_both_places() {
+    let folder = folder();
+    let text = "a \"line\" ä\n".repeat(200_000);
+    std::fs::write(folder.path().join("note"), &text).unwrap();
+    let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "{INITIALIZE}\n{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}}\n{READ}").unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let answer: Value = serde_json::from_str(&output.lines().nth(1).unwrap().unwrap()).unwrap();
+    assert!(answer["result"]["content"][0]["text"] == text);
+    assert!(answer["result"]["structuredContent"]["content"] == text);
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Starts on a free port and waits until it says where.
@@ -63,6 +81,13 @@ fn serve(root: &Path, more: &[&str]) -> (Child, String) {
     child.stderr = Some(said.into_inner());
     let address = line.trim().split_once("http://").and_then(|(_, rest)| rest.strip_suffix("/mcp")).unwrap();
     (child, address.to_owned())
+}
+
+/// By SIGTERM, which it has to obey.
+fn end(child: &mut Child) {
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 fn exchange(address: &str, request: &str) -> String {
@@ -87,9 +112,7 @@ fn http_is_served_until_sigterm() {
     assert!(exchange(&address, &post).contains(r#""text":"hello""#));
     // A client that stays connected does not hold up the end.
     let _idle = TcpStream::connect(&address).unwrap();
-    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert!(child.wait().unwrap().success());
+    end(&mut child);
 }
 
 #[test]
@@ -141,8 +164,6 @@ fn a_socket_is_for_root_and_its_own_user() {
         let answer = as_user(65534, &socket);
         assert!(answer.starts_with("HTTP/1.1 403") && !answer.contains("hello"), "{answer}");
     }
-    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert!(child.wait().unwrap().success());
+    end(&mut child);
     assert!(!socket.exists());
 }

@@ -1,0 +1,144 @@
+//! Clients are told of changes, over both transports.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{INITIALIZE, READ, TOKEN, end, exchange, folder, program, serve};
+
+fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+#[test]
+fn a_session_on_stdio_is_told_what_it_subscribed_to() {
+    let folder = folder();
+    let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&output.next().unwrap().unwrap()).unwrap() };
+    writeln!(input, "{INITIALIZE}").unwrap();
+    assert_eq!(next()["result"]["capabilities"]["resources"]["subscribe"], true);
+    writeln!(input, r#"{{"jsonrpc":"2.0","method":"notifications/initialized"}}"#).unwrap();
+    let note = folder.path().join("note");
+    let mut ask = |method: &str, uri: &str| {
+        let request = json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": {"uri": uri}});
+        writeln!(input, "{request}").unwrap();
+    };
+    ask("resources/read", &uri(&note));
+    assert_eq!(next()["result"]["contents"][0]["text"], "hello");
+    ask("resources/subscribe", "file:///etc/passwd");
+    assert!(next()["error"]["message"].as_str().unwrap().contains("allowed directory"));
+    ask("resources/subscribe", &uri(&note));
+    assert_eq!(next()["result"], json!({}));
+    // It is watched a moment after the answer.
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&note, "changed").unwrap();
+    let told = next();
+    assert_eq!(
+        (&told["method"], &told["params"]["uri"]),
+        (&json!("notifications/resources/updated"), &json!(uri(&note)))
+    );
+    ask("resources/unsubscribe", &uri(&note));
+    assert_eq!(next()["result"], json!({}));
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&note, "again").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    ask("ping", "");
+    assert_eq!(next()["result"], json!({}));
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+fn meta() -> Value {
+    json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}})
+}
+
+fn listen_request(uris: &[String]) -> String {
+    json!({"jsonrpc": "2.0", "id": 7, "method": "subscriptions/listen",
+        "params": {"_meta": meta(), "notifications": {"resourceSubscriptions": uris}}})
+    .to_string()
+}
+
+#[test]
+fn a_client_that_leaves_while_it_listens_does_not_hold_up_the_end() {
+    let folder = folder();
+    let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(input, "{}", listen_request(&[uri(folder.path())])).unwrap();
+    assert!(output.next().unwrap().unwrap().contains("acknowledged"));
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(folder.path().join("new"), "").unwrap();
+    assert!(output.next().unwrap().unwrap().contains("notifications/resources/updated"));
+    let start = Instant::now();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+/// A stream of changes, as far as its first line.
+fn listen(address: &str, uris: &[String]) -> (BufReader<TcpStream>, String) {
+    let body = listen_request(uris);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+         Mcp-Method: subscriptions/listen\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut status = String::new();
+    stream.read_line(&mut status).unwrap();
+    (stream, status)
+}
+
+/// Reads up to a line that holds `part`.
+fn until(stream: &mut BufReader<TcpStream>, part: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "ended before {part}");
+        if line.contains(part) {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn over_http_a_stream_tells_of_changes_until_the_end() {
+    let folder = folder();
+    let (mut child, address) = serve(folder.path(), &[]);
+    let note = uri(&folder.path().join("note"));
+    let uris = [note.clone(), "file:///etc/passwd".to_owned()];
+    let (mut stream, status) = listen(&address, &uris);
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    let acknowledged = until(&mut stream, "acknowledged");
+    assert!(acknowledged.contains(&note) && !acknowledged.contains("/etc/passwd"), "{acknowledged}");
+    // Seven more, which take no place from ordinary requests; and no eighth.
+    let more: Vec<_> = (0..7).map(|_| listen(&address, &uris)).collect();
+    assert!(more.iter().all(|(_, status)| status.starts_with("HTTP/1.1 200")));
+    assert!(listen(&address, &uris).1.starts_with("HTTP/1.1 503"));
+    let post = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nAccept: application/json, text/event-stream\r\nConnection: close\r\n\r\n{READ}",
+        READ.len()
+    );
+    assert!(exchange(&address, &post).contains(r#""text":"hello""#));
+    std::fs::write(folder.path().join("note"), "changed").unwrap();
+    let told = until(&mut stream, "notifications/resources/updated");
+    assert!(told.contains(&note), "{told}");
+    // A place is free again when a client leaves.
+    drop(more);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(listen(&address, &uris).1.starts_with("HTTP/1.1 200"));
+    let start = Instant::now();
+    end(&mut child);
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
