@@ -54,11 +54,15 @@ fn a_large_file_is_whole_in_both_places() {
     std::fs::write(folder.path().join("note"), &text).unwrap();
     let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    writeln!(input, "{INITIALIZE}\n{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}}\n{READ}").unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let answer: Value = serde_json::from_str(&output.lines().nth(1).unwrap().unwrap()).unwrap();
-    assert!(answer["result"]["content"][0]["text"] == text);
-    assert!(answer["result"]["structuredContent"]["content"] == text);
+    writeln!(input, "{INITIALIZE}\n{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}}").unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines().skip(1);
+    // A client may use a number again as soon as it has read the answer.
+    for _ in 0..3 {
+        writeln!(input, "{READ}").unwrap();
+        let answer: Value = serde_json::from_str(&output.next().unwrap().unwrap()).unwrap();
+        assert!(answer["result"]["content"][0]["text"] == text);
+        assert!(answer["result"]["structuredContent"]["content"] == text);
+    }
     drop(input);
     assert!(child.wait().unwrap().success());
 }
