@@ -26,7 +26,7 @@ const IDLE_TIME: Duration = Duration::from_mins(5);
 /// How often the folder is looked at.
 const LOOK_TIME: Duration = Duration::from_secs(1);
 /// How long a list of tools waits for plugins whose tools are unknown.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Plugins {

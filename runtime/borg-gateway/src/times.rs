@@ -20,7 +20,8 @@ pub struct Times {
 impl Default for Times {
     fn default() -> Self {
         Times {
-            start: Duration::from_secs(10),
+            // Python on a small board, with others starting beside it.
+            start: Duration::from_secs(30),
             turn: Duration::from_secs(5),
             // Less than what a request over HTTP may take, the turn included, so that its caller
             // hears why.

@@ -36,13 +36,16 @@ impl Device {
         log_in_at(&mut console, "plugins");
         let mut device = Device(console);
         // The services may still be starting.
-        device.0.run_within("for i in $(seq 90); do borg tools >/dev/null 2>&1 && break; sleep 1; done", 200);
+        device.0.run_within("for i in $(seq 90); do borg call hello >/dev/null 2>&1 && break; sleep 1; done", 200);
         device
     }
 
     fn says_hello(&mut self) {
         let said = self.0.run_within("borg call hello --arg name=Bob; echo status $?", 120);
-        assert!(said.contains("Hello Bob!") && said.contains("status 0"), "{said}");
+        if !said.contains("Hello Bob!") || !said.contains("status 0") {
+            let seen = "borg plugin list; journalctl -n 20 --no-pager -t borg-plugin -u borg-gateway; ls -l /opt/borgos/plugins";
+            panic!("{said}\n{}", self.0.run_within(seen, 120));
+        }
     }
 
     /// What an attack's tool came to; hello and the gateway work on.
