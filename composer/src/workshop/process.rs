@@ -195,17 +195,11 @@ fn tail(path: &Path, start: u64) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = VecDeque::with_capacity(TAIL + 1);
-    let mut failed = false;
     for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
         lines.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
         if lines.len() > TAIL {
             lines.pop_front();
         }
-        // dpkg goes on with the other packages: what the first one said that failed comes before this line, and why after it.
-        if failed {
-            break;
-        }
-        failed = lines.back().is_some_and(|line: &String| line.starts_with("dpkg: error processing"));
     }
     lines.into()
 }

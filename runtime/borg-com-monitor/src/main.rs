@@ -17,15 +17,14 @@ mod ports;
 mod record;
 mod tools;
 
-use std::io::{Write as _, stdout};
-use std::path::{Path, PathBuf};
+use std::io::stdout;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use borg_config::{COM_MONITOR_PATH, ComMonitor, McpListen};
-use borg_mcp::{Failure, Limits, Listen, Service, Socket, token};
-use lexopt::prelude::*;
+use borg_mcp::{Failure, Limits, Program, Service};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use files::Files;
@@ -51,54 +50,8 @@ usage: borg-com-monitor [--config FILE] [--stdio]
   --version, --help
 ";
 
-enum Deed {
-    Say(&'static str),
-    MakeToken { path: PathBuf, group: Option<String> },
-    Watch { config: PathBuf, stdio: bool },
-}
-
 fn main() -> ExitCode {
-    let deed = match deed() {
-        Ok(deed) => deed,
-        Err(e) => return fail(&format!("{e}\ntry borg-com-monitor --help"), 2),
-    };
-    let result = match deed {
-        Deed::Say(text) => stdout().lock().write_all(text.as_bytes()).map_err(Failure::from),
-        Deed::MakeToken { path, group } => token::make(&path, group.as_deref()).map_err(Failure::from),
-        Deed::Watch { config, stdio } => watch(&config, stdio),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => fail(&e.to_string(), 1),
-    }
-}
-
-fn fail(message: &str, status: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr().lock(), "{NAME}: {message}");
-    ExitCode::from(status)
-}
-
-fn deed() -> Result<Deed, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_env();
-    let mut config = PathBuf::from(COM_MONITOR_PATH);
-    let (mut stdio, mut make_token, mut group) = (false, None, None);
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Long("config") => config = parser.value()?.into(),
-            Long("stdio") => stdio = true,
-            Long("make-token") => make_token = Some(PathBuf::from(parser.value()?)),
-            Long("group") => group = Some(parser.value()?.string()?),
-            Long("help") | Short('h') => return Ok(Deed::Say(HELP)),
-            Long("version") | Short('V') => {
-                return Ok(Deed::Say(concat!("borg-com-monitor ", env!("CARGO_PKG_VERSION"), "\n")));
-            }
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(match make_token {
-        Some(path) => Deed::MakeToken { path, group },
-        None => Deed::Watch { config, stdio },
-    })
+    Program { name: NAME, version: env!("CARGO_PKG_VERSION"), help: HELP, config: COM_MONITOR_PATH }.main(watch)
 }
 
 fn watch(path: &Path, stdio: bool) -> Result<(), Failure> {
@@ -164,13 +117,11 @@ fn serve(shared: &Shared, stdio: bool, listen: Option<McpListen>, alive: &Arc<At
 }
 
 async fn http(tools: Tools, shared: &Shared, listen: McpListen, alive: Arc<AtomicBool>) -> Result<(), Failure> {
-    let McpListen { address, token_file: token, socket, socket_group: group } = listen;
     let board = Arc::clone(&shared.board);
     let metrics = move || std::future::ready(metrics::text(&board.all()));
     let more = axum::Router::new().route("/metrics", axum::routing::get(metrics));
     let service = Service { name: NAME, tools, health: health(alive), more, limits: LIMITS };
-    let socket = socket.map(|path| Socket { path, group });
-    borg_mcp::listen(service, Listen { address, token, hosts: vec![], origins: vec![], socket }).await
+    borg_mcp::listen(service, listen.into()).await
 }
 
 /// Whether ports are looked for. What is plugged in, and whether it can be read, is in the metrics: no port is missed here.

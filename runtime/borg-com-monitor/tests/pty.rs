@@ -9,8 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use borg_mcp::testing::Client;
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use serde_json::{Value, json};
 
 struct Running {
     child: Child,
@@ -111,74 +113,25 @@ fn a_bad_configuration_is_named() {
     assert!(stderr.contains("unknown field `port`, expected one of `ports`") && stderr.contains("line 2"), "{stderr}");
 }
 
-/// A client on standard input and output: sends a request and reads answers until its own comes.
-struct Client {
-    child: Child,
-    answers: BufReader<std::process::ChildStdout>,
-    next: u64,
+/// A client that started the program.
+fn client(config: &Value, folder: &Path) -> Client {
+    let path = folder.join("config.json");
+    std::fs::write(&path, config.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
+    let client = Client::start(command.arg("--config").arg(path).arg("--stdio"));
+    assert_eq!(client.hello["serverInfo"]["name"], "borg-com-monitor");
+    client
 }
 
-impl Client {
-    fn start(config: &str, folder: &Path) -> Self {
-        let path = folder.join("config.json");
-        std::fs::write(&path, config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
-        let mut child = command
-            .arg("--config")
-            .arg(path)
-            .arg("--stdio")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        let mut client = Client { child, answers, next: 0 };
-        let hello = r#"{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}"#;
-        let hello = client.ask("initialize", hello);
-        assert_eq!(hello["serverInfo"]["name"], "borg-com-monitor");
-        client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        client
-    }
-
-    fn send(&mut self, message: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{}", message.replace('\n', " ")).unwrap();
-    }
-
-    fn ask(&mut self, method: &str, params: &str) -> serde_json::Value {
-        self.next += 1;
-        let id = self.next;
-        self.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#));
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.answers.read_line(&mut line).unwrap(), 0, "no answer to {method}");
-            let answer: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if answer["id"] == id {
-                return answer["result"].clone();
-            }
+/// Waits until a port is read.
+fn wait_for_port(client: &mut Client) {
+    for _ in 0..100 {
+        if client.call("list_ports", &json!({})).to_string().contains("\"listening\":true") {
+            return;
         }
+        std::thread::sleep(Duration::from_millis(100));
     }
-
-    fn call(&mut self, tool: &str, arguments: &str) -> serde_json::Value {
-        self.ask("tools/call", &format!(r#"{{"name":"{tool}","arguments":{arguments}}}"#))
-    }
-
-    /// Waits until a port is read.
-    fn wait_for_port(&mut self) {
-        for _ in 0..100 {
-            if self.call("list_ports", "{}").to_string().contains("\"listening\":true") {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("no port is read");
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    panic!("no port is read");
 }
 
 #[test]
@@ -186,31 +139,30 @@ fn a_client_reads_waits_searches_and_writes() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("port");
     let mut master = pty(&link);
-    let port = link.display();
-    let logs = folder.path().display();
-    let config = format!(
-        r#"{{"ports": [{{"device": "{port}", "write": true, "line_ending": "crlf"}}],
-            "files": {{"folder": "{logs}", "max_size": 100, "keep": 1}}}}"#
-    );
-    let mut client = Client::start(&config, folder.path());
-    client.wait_for_port();
+    let port = link.display().to_string();
+    let config = json!({
+        "ports": [{ "device": port, "write": true, "line_ending": "crlf" }],
+        "files": { "folder": folder.path(), "max_size": 100, "keep": 1 },
+    });
+    let mut client = client(&config, folder.path());
+    wait_for_port(&mut client);
     master.write_all(b"one\r\ntwo\r\n").unwrap();
-    let read = client.call("read_lines", r#"{"since": 0, "wait": 10}"#);
+    let read = client.call("read_lines", &json!({ "since": 0, "wait": 10 }));
     let first = &read["structuredContent"]["lines"][0];
     assert_eq!((&first["text"], first["cursor"].is_u64()), (&"one".into(), true), "{read}");
     // Each line is handed out as soon as it is there: the second may come later.
-    let read = client.call("read_lines", &format!(r#"{{"since": {}, "wait": 10}}"#, first["cursor"]));
+    let read = client.call("read_lines", &json!({ "since": first["cursor"], "wait": 10 }));
     assert_eq!(read["structuredContent"]["lines"][0]["text"], "two", "{read}");
-    let found = client.call("search_lines", r#"{"pattern": "^t"}"#);
+    let found = client.call("search_lines", &json!({ "pattern": "^t" }));
     assert_eq!(found["structuredContent"]["lines"][0]["text"], "two", "{found}");
-    let written = client.call("write_line", &format!(r#"{{"port": "{port}", "text": "AT", "ending": "cr"}}"#));
+    let written = client.call("write_line", &json!({ "port": port, "text": "AT", "ending": "cr" }));
     assert_eq!(written["structuredContent"]["written"], 3, "{written}");
     let mut bytes = [0; 3];
     std::io::Read::read_exact(&mut master, &mut bytes).unwrap();
     assert_eq!(&bytes, b"AT\r");
-    let status = client.call("port_status", &format!(r#"{{"port": "{port}"}}"#));
+    let status = client.call("port_status", &json!({ "port": port }));
     assert_eq!(status["structuredContent"]["bytes"], 10, "{status}");
-    let shown = client.ask("resources/read", &format!(r#"{{"uri": "serial://{port}"}}"#));
+    let shown = client.ask("resources/read", &json!({ "uri": format!("serial://{port}") }));
     assert!(shown["contents"][0]["text"].as_str().unwrap().ends_with(": two\n"), "{shown}");
     let is_log = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().contains(".log");
     // The files are written beside what answers.

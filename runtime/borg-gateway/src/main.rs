@@ -25,14 +25,12 @@ mod testing;
 mod times;
 mod tools;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use borg_config::{GATEWAY_PATH, Gateway, McpListen};
-use borg_mcp::{Failure, Health, Limits, Listen, Service, Socket, token};
-use lexopt::prelude::*;
+use borg_config::{GATEWAY_PATH, Gateway};
+use borg_mcp::{Failure, Health, Limits, Listen, Program, Service};
 
 use audit::Audit;
 use plugins::Plugins;
@@ -57,54 +55,8 @@ usage: borg-gateway [--config FILE] [--stdio]
   --version, --help
 ";
 
-enum Deed {
-    Say(&'static str),
-    MakeToken { path: PathBuf, group: Option<String> },
-    Serve { config: PathBuf, stdio: bool },
-}
-
 fn main() -> ExitCode {
-    let deed = match deed() {
-        Ok(deed) => deed,
-        Err(e) => return fail(&format!("{e}\ntry borg-gateway --help"), 2),
-    };
-    let result = match deed {
-        Deed::Say(text) => std::io::stdout().lock().write_all(text.as_bytes()).map_err(Failure::from),
-        Deed::MakeToken { path, group } => token::make(&path, group.as_deref()).map_err(Failure::from),
-        Deed::Serve { config, stdio } => run(&config, stdio),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => fail(&e.to_string(), 1),
-    }
-}
-
-fn fail(message: &str, status: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr().lock(), "{NAME}: {message}");
-    ExitCode::from(status)
-}
-
-fn deed() -> Result<Deed, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_env();
-    let mut config = PathBuf::from(GATEWAY_PATH);
-    let (mut stdio, mut make_token, mut group) = (false, None, None);
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Long("config") => config = parser.value()?.into(),
-            Long("stdio") => stdio = true,
-            Long("make-token") => make_token = Some(PathBuf::from(parser.value()?)),
-            Long("group") => group = Some(parser.value()?.string()?),
-            Long("help") | Short('h') => return Ok(Deed::Say(HELP)),
-            Long("version") | Short('V') => {
-                return Ok(Deed::Say(concat!("borg-gateway ", env!("CARGO_PKG_VERSION"), "\n")));
-            }
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(match make_token {
-        Some(path) => Deed::MakeToken { path, group },
-        None => Deed::Serve { config, stdio },
-    })
+    Program { name: NAME, version: env!("CARGO_PKG_VERSION"), help: HELP, config: GATEWAY_PATH }.main(run)
 }
 
 fn run(path: &Path, stdio: bool) -> Result<(), Failure> {
@@ -121,10 +73,8 @@ fn run(path: &Path, stdio: bool) -> Result<(), Failure> {
         }
         let more = report::router(Arc::clone(&plugins), tools.clone());
         let service = Service { name: NAME, tools, health: health(servers, plugins), more, limits: LIMITS };
-        let McpListen { address, token_file: token, socket, socket_group: group } = config.listen;
-        let socket = socket.map(|path| Socket { path, group });
         let (hosts, origins) = (config.hosts, config.origins);
-        borg_mcp::listen(service, Listen { address, token, hosts, origins, socket }).await
+        borg_mcp::listen(service, Listen { hosts, origins, ..config.listen.into() }).await
     });
     runtime.shutdown_background();
     result

@@ -14,6 +14,7 @@ mod list;
 mod listen;
 mod output;
 mod peers;
+mod program;
 mod serve;
 mod stdio;
 #[cfg(any(test, feature = "testing"))]
@@ -28,6 +29,7 @@ pub use http::Health;
 pub use large::Slot;
 pub use list::{ToolList, fault};
 pub use listen::{Limits, Listen, Service, Socket, listen};
+pub use program::Program;
 pub use stdio::serve as stdio;
 
 /// What keeps a service from starting.

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::path::{Path, PathBuf};
 
 use axum::Router;
+use borg_config::McpListen;
 use nix::unistd::Group;
 use rmcp::ServerHandler;
 use tokio::net::{TcpListener, UnixListener};
@@ -57,6 +58,14 @@ pub struct Listen {
 pub struct Socket {
     pub path: PathBuf,
     pub group: Option<String>,
+}
+
+impl From<McpListen> for Listen {
+    fn from(listen: McpListen) -> Self {
+        let McpListen { address, token_file: token, socket, socket_group: group } = listen;
+        let socket = socket.map(|path| Socket { path, group });
+        Listen { address, token, hosts: Vec::new(), origins: Vec::new(), socket }
+    }
 }
 
 /// Serves until SIGTERM or SIGINT. systemd may start it as `Type=notify`.

@@ -1,10 +1,14 @@
-//! What the services' tests send over HTTP.
+//! What the services' tests send.
+
+mod client;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
 
 use crate::http::Door;
 use crate::token::Token;
+
+pub use client::Client;
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":

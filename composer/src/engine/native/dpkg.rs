@@ -106,6 +106,8 @@ fn dpkg(target: &Target) -> crate::workshop::Run {
         "--force-depends",
         "--force-confdef",
         "--force-confold",
+        // Its last words are then those of the package that failed.
+        "--abort-after=1",
         "--no-pager",
         // The image starts with empty logs, and /var/log may not be there yet.
         "--log=/dev/null",

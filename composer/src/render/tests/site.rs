@@ -19,7 +19,8 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) fn new(spec: &ImageSpec) -> Self {
-        let site = Site { folder: written(spec), http: free_port(), https: free_port() };
+        let [http, https] = free_ports();
+        let site = Site { folder: written(spec), http, https };
         site.make_certificate();
         let state = site.state();
         let log = site.path("access.log");
@@ -82,8 +83,10 @@ impl Site {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Taken together, so that they are two.
+fn free_ports() -> [u16; 2] {
+    let taken = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    taken.each_ref().map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// nginx, running. It ends with the test.

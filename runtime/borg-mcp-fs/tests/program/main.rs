@@ -9,9 +9,9 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use borg_mcp::testing::Client;
+use serde_json::{Value, json};
 
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
 const READ: &str =
     r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"read_text_file","arguments":{"path":"note"}}}"#;
 
@@ -30,21 +30,11 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn a_client_on_stdio_is_served_until_it_leaves() {
     let folder = folder();
-    let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut answer = |request: &str| -> Value {
-        writeln!(input, "{request}").unwrap();
-        serde_json::from_str(&output.next().unwrap().unwrap()).unwrap()
-    };
-    assert_eq!(answer(INITIALIZE)["result"]["serverInfo"]["name"], "borg-mcp-fs");
-    let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-    let list = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
-    let listed = answer(&format!("{initialized}\n{list}"));
-    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 18);
-    assert_eq!(answer(READ)["result"]["content"][0]["text"], "hello");
-    drop(input);
-    assert!(child.wait().unwrap().success());
+    let mut client = Client::start(&mut program(folder.path(), &["--stdio"]));
+    assert_eq!(client.hello["serverInfo"]["name"], "borg-mcp-fs");
+    assert_eq!(client.ask("tools/list", &json!({}))["tools"].as_array().unwrap().len(), 18);
+    assert_eq!(client.call("read_text_file", &json!({ "path": "note" }))["content"][0]["text"], "hello");
+    assert!(client.leave().success());
 }
 
 #[test]
@@ -52,19 +42,16 @@ fn a_large_file_is_whole_in_both_places() {
     let folder = folder();
     let text = "a \"line\" ä\n".repeat(200_000);
     std::fs::write(folder.path().join("note"), &text).unwrap();
-    let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    writeln!(input, "{INITIALIZE}\n{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}}").unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap()).lines().skip(1);
+    let mut client = Client::start(&mut program(folder.path(), &["--stdio"]));
+    let read: Value = serde_json::from_str(READ).unwrap();
     // A client may use a number again as soon as it has read the answer.
     for _ in 0..3 {
-        writeln!(input, "{READ}").unwrap();
-        let answer: Value = serde_json::from_str(&output.next().unwrap().unwrap()).unwrap();
+        client.say(&read);
+        let answer = client.hear(|message| message["id"] == read["id"]);
         assert!(answer["result"]["content"][0]["text"] == text);
         assert!(answer["result"]["structuredContent"]["content"] == text);
     }
-    drop(input);
-    assert!(child.wait().unwrap().success());
+    assert!(client.leave().success());
 }
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";

@@ -5,9 +5,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use borg_mcp::testing::Client;
 use serde_json::{Value, json};
 
-use super::{INITIALIZE, READ, TOKEN, end, exchange, folder, program, serve};
+use super::{READ, TOKEN, end, exchange, folder, program, serve};
 
 fn uri(path: &Path) -> String {
     format!("file://{}", path.display())
@@ -16,41 +17,28 @@ fn uri(path: &Path) -> String {
 #[test]
 fn a_session_on_stdio_is_told_what_it_subscribed_to() {
     let folder = folder();
-    let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || -> Value { serde_json::from_str(&output.next().unwrap().unwrap()).unwrap() };
-    writeln!(input, "{INITIALIZE}").unwrap();
-    assert_eq!(next()["result"]["capabilities"]["resources"]["subscribe"], true);
-    writeln!(input, r#"{{"jsonrpc":"2.0","method":"notifications/initialized"}}"#).unwrap();
-    let note = folder.path().join("note");
-    let mut ask = |method: &str, uri: &str| {
-        let request = json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": {"uri": uri}});
-        writeln!(input, "{request}").unwrap();
-    };
-    ask("resources/read", &uri(&note));
-    assert_eq!(next()["result"]["contents"][0]["text"], "hello");
-    ask("resources/subscribe", "file:///etc/passwd");
-    assert!(next()["error"]["message"].as_str().unwrap().contains("allowed directory"));
-    ask("resources/subscribe", &uri(&note));
-    assert_eq!(next()["result"], json!({}));
+    let mut client = Client::start(&mut program(folder.path(), &["--stdio"]));
+    assert_eq!(client.hello["capabilities"]["resources"]["subscribe"], true);
+    let path = folder.path().join("note");
+    let note = json!({ "uri": uri(&path) });
+    assert_eq!(client.ask("resources/read", &note)["contents"][0]["text"], "hello");
+    let foreign = client.begin("resources/subscribe", &json!({ "uri": "file:///etc/passwd" }));
+    let refused = client.hear(|message| message["id"] == foreign);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("allowed directory"));
+    assert_eq!(client.ask("resources/subscribe", &note), json!({}));
     // It is watched a moment after the answer.
     std::thread::sleep(Duration::from_millis(300));
-    std::fs::write(&note, "changed").unwrap();
-    let told = next();
-    assert_eq!(
-        (&told["method"], &told["params"]["uri"]),
-        (&json!("notifications/resources/updated"), &json!(uri(&note)))
-    );
-    ask("resources/unsubscribe", &uri(&note));
-    assert_eq!(next()["result"], json!({}));
+    std::fs::write(&path, "changed").unwrap();
+    let told = client.hear(|_| true);
+    assert_eq!((&told["method"], &told["params"]), (&json!("notifications/resources/updated"), &note));
+    assert_eq!(client.ask("resources/unsubscribe", &note), json!({}));
     std::thread::sleep(Duration::from_millis(300));
-    std::fs::write(&note, "again").unwrap();
+    std::fs::write(&path, "again").unwrap();
     std::thread::sleep(Duration::from_millis(500));
-    ask("ping", "");
-    assert_eq!(next()["result"], json!({}));
-    drop(input);
-    assert!(child.wait().unwrap().success());
+    // The next that it says is the answer.
+    let ping = client.begin("ping", &json!({}));
+    assert_eq!(client.hear(|_| true)["id"], ping);
+    assert!(client.leave().success());
 }
 
 fn meta() -> Value {
