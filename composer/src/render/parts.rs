@@ -72,4 +72,16 @@ mod tests {
             packages.iter().chain(files.iter()).map(|(path, _)| path).collect();
         assert_eq!(both.len(), overlay(&tree).iter().count());
     }
+
+    #[test]
+    fn images_that_differ_by_their_names_share_the_packages_layer() {
+        let part = |spec: &ImageSpec| packages_part(&config_tree(spec, None, &Assets::embedded()).unwrap(), spec);
+        let first = test_spec();
+        let mut other = test_spec();
+        other.hostname = "other".into();
+        other.profile = "another".into();
+        other.device.profile = "another".into();
+        other.image.label = "ANOTHER".into();
+        assert_eq!(part(&first), part(&other));
+    }
 }

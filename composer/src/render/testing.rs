@@ -180,7 +180,7 @@ fn services() -> Vec<ServiceSpec> {
             &[certificate],
             &["nginx.service", certificate],
             vec![
-                template("certificate.cnf", "/usr/lib/borg/nginx-certificate.cnf"),
+                template("certificate.cnf.j2", "/usr/lib/borg/nginx-certificate.cnf"),
                 template("nginx.conf.j2", "/etc/nginx/nginx.conf"),
                 template("index.html.j2", "/usr/share/borg/www/index.html"),
             ],

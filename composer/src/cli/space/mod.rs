@@ -126,13 +126,11 @@ fn look(aims: Aims<'_>, store: &Store) -> Result<Facts> {
             raw.push(*package);
         }
     }
-    let download: Vec<&LockedPackage> =
-        needed.iter().chain(&tools).copied().filter(|p| !store.contains(&p.sha256)).collect();
     Ok(Facts {
         base: debs(&base),
         packages: debs(&packages),
         files: plan.files.bytes(),
-        download: debs(&download),
+        download: absent(needed.iter().chain(&tools).copied(), store),
         raw: debs(&raw),
         raw_kernels: debs(&raw.iter().copied().filter(|p| p.name.starts_with("linux-image-")).collect::<Vec<_>>()),
         packed_tools: debs(packed),
@@ -146,6 +144,12 @@ fn look(aims: Aims<'_>, store: &Store) -> Result<Facts> {
 
 fn debs(packages: &[&LockedPackage]) -> u64 {
     packages.iter().map(|package| package.size).sum()
+}
+
+/// Bytes of the packages that the store lacks. One that is a tool and in the image too is fetched once.
+fn absent<'l>(packages: impl Iterator<Item = &'l LockedPackage>, store: &Store) -> u64 {
+    let lacking = packages.filter(|package| !store.contains(&package.sha256));
+    lacking.map(|package| (package.sha256, package.size)).collect::<BTreeMap<_, _>>().into_values().sum()
 }
 
 fn megabytes(bytes: u64) -> String {
