@@ -4,6 +4,8 @@
 
 #[path = "real/apt.rs"]
 mod apt;
+#[path = "real/clients.rs"]
+mod clients;
 #[path = "real/console.rs"]
 mod console;
 #[path = "real/faults.rs"]

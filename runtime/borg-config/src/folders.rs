@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-const OWN: [&str; 17] = [
+const OWN: [&str; 19] = [
     "/bin",
     "/boot",
     "/dev",
@@ -13,15 +13,20 @@ const OWN: [&str; 17] = [
     "/lib64",
     "/opt/borgos",
     "/proc",
-    "/root/.ssh",
+    "/root",
     "/run",
     "/sbin",
     "/sys",
     "/usr",
     "/var/lib/borg",
+    "/var/lib/dpkg",
+    "/var/lib/private",
     "/var/lib/systemd",
     "/var/spool/cron",
 ];
+
+/// Where the homes of people are.
+const HOMES: &str = "/home";
 
 /// How a folder meets one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +47,14 @@ pub fn meets(path: &Path) -> Option<Meets> {
     inside.or_else(|| own().find(|own| Path::new(own).starts_with(path)).map(Meets::Holds))
 }
 
+/// Whether `path`, absolute and without `..`, is a home, holds one, or lies where a home keeps what a login or a session runs:
+/// whoever writes there could become that person.
+pub fn meets_home(path: &Path) -> bool {
+    let Ok(below) = path.strip_prefix(HOMES) else { return Path::new(HOMES).starts_with(path) };
+    let inside = below.components().nth(1).map(|name| name.as_os_str().as_encoded_bytes());
+    inside.is_none_or(|name| name.starts_with(b".") || name == b"bin")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,11 +66,22 @@ mod tests {
             assert!(matches!(met(path), Some(Meets::In(_))), "{path}");
         }
         assert_eq!(met("/opt"), Some(Meets::Holds("/opt/borgos")));
-        for path in ["/", "/var", "/var/lib", "/root"] {
+        assert_eq!(met("/root/.config/systemd"), Some(Meets::In("/root")));
+        for path in ["/", "/var", "/var/lib"] {
             assert!(matches!(met(path), Some(Meets::Holds(_))), "{path}");
         }
         for path in ["/srv/borg", "/opt/data", "/home/me", "/etcetera", "/var/lib/borg-data"] {
             assert_eq!(met(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn homes_are_their_people_s() {
+        for path in ["/", "/home", "/home/me", "/home/me/.ssh", "/home/me/.config/systemd/user", "/home/me/bin"] {
+            assert!(meets_home(Path::new(path)), "{path}");
+        }
+        for path in ["/home/me/files", "/home/me/files/.git", "/homes", "/srv/home"] {
+            assert!(!meets_home(Path::new(path)), "{path}");
         }
     }
 }

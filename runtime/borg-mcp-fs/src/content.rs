@@ -49,17 +49,25 @@ pub fn search(roots: &Roots, path: &str, query: &Query, until: Instant) -> Resul
     }
     let (folder, located) = roots.open_folder(path)?;
     let start = located.real(&folder);
-    let whole = walk::visit(&folder, until, |seen| {
+    let mut opened = true;
+    let walked = walk::visit(&folder, until, |seen| {
         let Seen::Entry { below, kind, .. } = seen else { return Step::On };
         if exclude.match_any(below) {
             return Step::Over;
         }
-        let wanted = kind == Kind::File && (query.include.is_empty() || include.match_any(below));
-        // A file that is gone or closed to us is passed over.
-        let Some(file) = wanted.then(|| walk::open_file(&folder, below).ok()).flatten() else { return Step::On };
-        if search.file(file, &start.join(below)) { Step::On } else { Step::Stop }
+        if kind != Kind::File || !(query.include.is_empty() || include.match_any(below)) {
+            return Step::On;
+        }
+        let on = match walk::open_file(&folder, below) {
+            Ok(file) => search.file(file, &start.join(below)),
+            Err(e) => {
+                opened &= walk::is_passed_over(&e);
+                true
+            }
+        };
+        if on { Step::On } else { Step::Stop }
     });
-    let whole = whole.map_err(|e| Fault::io(path, &e))?;
+    let whole = walked.map_err(|e| Fault::io(path, &e))? && opened;
     Ok(search.hits.finish(whole))
 }
 

@@ -9,11 +9,18 @@ use std::path::Path;
 use borg_config::folders::{self, Meets};
 use cap_std::fs::{Dir, MetadataExt as _};
 
+use crate::mounts::Mounts;
+
 /// `real` is where the folder lies, `dir` the folder itself.
 pub fn check(real: &Path, dir: &Dir, writable: bool) -> Result<(), String> {
     by_path(real)?;
-    if let Some(own) = folders::own().find(|own| is_same_as_one_above(dir, Path::new(own))) {
-        return Err(format!("is, under another name, {own} or holds it; {WAY_OUT}"));
+    let mounts = Mounts::here().map_err(|e| format!("cannot be judged: {e}"))?;
+    let same = |own: &&str| is_same_as_one_above(dir, Path::new(own)) || mounts.is_below(real, Path::new(own));
+    if let Some(own) = folders::own().find(same) {
+        return Err(format!("is, under another name, {own}, or holds it or lies in it; {WAY_OUT}"));
+    }
+    if writable && folders::meets_home(real) {
+        return Err(format!("is or holds a home, whose start-up files people execute; {WAY_OUT}, or one in the home"));
     }
     let program = std::env::current_exe().unwrap_or_default();
     if writable && program.starts_with(real) {
@@ -60,6 +67,15 @@ mod tests {
     fn another_name_does_not_help() {
         let dir = Dir::open_ambient_dir("/etc", cap_std::ambient_authority()).unwrap();
         assert!(check(Path::new("/srv/x"), &dir, false).unwrap_err().contains("/etc"));
+    }
+
+    #[test]
+    fn a_home_is_for_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+        assert!(check(Path::new("/home/me"), &dir, true).unwrap_err().contains("a home"));
+        assert_eq!(check(Path::new("/home/me"), &dir, false), Ok(()));
+        assert_eq!(check(Path::new("/home/me/files"), &dir, true), Ok(()));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod health;
 mod http_tests;
 mod links;
 mod list;
+mod mounts;
 mod paths;
 mod place;
 mod quota;
@@ -34,6 +35,8 @@ mod shift;
 #[cfg(test)]
 mod testing;
 mod tools;
+#[cfg(test)]
+mod unit_tests;
 mod walk;
 mod watch;
 mod write;

@@ -43,7 +43,7 @@ fn swap(root: &Path, end: &AtomicBool) {
 }
 
 #[test]
-fn no_byte_comes_from_outside_and_none_goes_there() {
+pub fn no_byte_comes_from_outside_and_none_goes_there() {
     let folder = tempfile::tempdir().unwrap();
     let (inside, outside) = (folder.path().join("root"), folder.path().join("outside"));
     for (at, text) in [(&outside, OUTSIDE), (&inside.join("swap"), "inside"), (&inside.join("deep/swap"), "inside")] {

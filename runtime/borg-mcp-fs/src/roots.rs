@@ -1,7 +1,8 @@
 //! The folders that tools may use, each held as a directory capability.
 //!
 //! A path is resolved by the kernel, once, from the held descriptor (`openat2` with `RESOLVE_BENEATH` and
-//! `RESOLVE_NO_MAGICLINKS`): there is no check that a swapped symlink could make stale.
+//! `RESOLVE_NO_MAGICLINKS`, or name by name where a sandbox does not have that call): there is no check that a swapped symlink
+//! could make stale.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

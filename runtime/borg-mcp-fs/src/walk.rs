@@ -1,12 +1,14 @@
 //! Walking a folder: in the order of names, one descriptor at a time, links never followed.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::entries;
 pub use crate::entries::{Entries, Kind, entries};
@@ -49,7 +51,8 @@ impl Level {
 }
 
 /// Shows `on` everything below `start`, a folder before what it holds. Says whether that was all: a walk ends early when
-/// `on` stops it, when `until` has come, or when a folder has more than [`entries::ENTRY_LIMIT`] entries.
+/// `on` stops it, when `until` has come, or when a folder has more than [`entries::ENTRY_LIMIT`] entries; and it is not all when
+/// a folder could not be read for another reason than that it is gone or closed to us.
 pub fn visit(start: impl AsFd, until: Instant, mut on: impl FnMut(Seen<'_>) -> Step) -> io::Result<bool> {
     let first = entries(&start, until)?;
     let mut all = first.all;
@@ -75,8 +78,8 @@ pub fn visit(start: impl AsFd, until: Instant, mut on: impl FnMut(Seen<'_>) -> S
             (Step::Stop, _) => return Ok(false),
             (Step::On, Kind::Folder) => {
                 // Opened from the start: a folder swapped for a symlink meanwhile is not entered.
-                let found = open_folder(&start, &below).and_then(|folder| entries::read(folder, until));
-                all &= found.as_ref().map_or(true, |found| found.all);
+                let found = open_folder(&start, &below).and_then(|folder| entries::read(folder.into(), until));
+                all &= found.as_ref().map_or_else(is_passed_over, |found| found.all);
                 levels.push(Level::new(found.unwrap_or_default()));
             }
             _ => {
@@ -87,15 +90,17 @@ pub fn visit(start: impl AsFd, until: Instant, mut on: impl FnMut(Seen<'_>) -> S
     Ok(all)
 }
 
-const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+/// Whether what was come by is gone, is something else by now, or is closed to us: that is no fault of a walk's.
+pub fn is_passed_over(error: &io::Error) -> bool {
+    let harmless = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::ACCESS, Errno::PERM];
+    Errno::from_io_error(error).is_some_and(|errno| harmless.contains(&errno))
+}
 
-fn open_folder(start: impl AsFd, below: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat2(start, below, flags, Mode::empty(), BENEATH)?)
+fn open_folder(start: impl AsFd, below: &Path) -> io::Result<File> {
+    Ok(borg_beneath::open(start, below, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?)
 }
 
 /// A regular file that a walk came by.
-pub fn open_file(start: impl AsFd, below: &Path) -> io::Result<std::fs::File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat2(start, below, flags, Mode::empty(), BENEATH)?.into())
+pub fn open_file(start: impl AsFd, below: &Path) -> io::Result<File> {
+    Ok(borg_beneath::open(start, below, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?)
 }

@@ -107,6 +107,9 @@ fn fill(mut file: &File, content: &[u8], old: Option<&(Metadata, File)>, path: &
     file.sync_all().map_err(fault)
 }
 
+/// What the kernel drops or checks when a file is written to.
+const OF_CONTENT: [&[u8]; 3] = [b"security.capability", b"security.ima", b"security.evm"];
+
 fn keep_owner(file: &File, old: &Metadata, path: &str) -> Result<(), Fault> {
     let new = file.metadata().map_err(|e| Fault::io(path, &e))?;
     if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
@@ -120,12 +123,17 @@ fn keep_owner(file: &File, old: &Metadata, path: &str) -> Result<(), Fault> {
 }
 
 /// Access lists and the like. What the file system or the kernel does not let us set is left out: a security label is
-/// given by policy.
+/// given by policy. Rights and signatures were those of the old content.
 fn keep_attributes(file: &File, old: &File) {
     let mut names = vec![0; 64 * 1024];
     let Ok(length) = rustix::fs::flistxattr(old, &mut names) else { return };
     let mut value = vec![0; 64 * 1024];
-    for name in names.get(..length).unwrap_or_default().split(|b| *b == 0).filter(|name| !name.is_empty()) {
+    for name in names
+        .get(..length)
+        .unwrap_or_default()
+        .split(|b| *b == 0)
+        .filter(|name| !name.is_empty() && !OF_CONTENT.contains(name))
+    {
         let name = std::os::unix::ffi::OsStrExt::from_bytes(name);
         let name: &OsStr = name;
         if let Ok(size) = rustix::fs::fgetxattr(old, name, &mut value) {

@@ -117,3 +117,22 @@ fn a_limited_root_takes_no_more() {
     file(&roots, "a", "", soon()).unwrap();
     file(&roots, "c", &"x".repeat(600), soon()).unwrap();
 }
+
+#[test]
+fn rights_of_the_old_content_do_not_go_to_the_new() {
+    let (folder, roots) = root(|at| std::fs::write(at.join("tool"), "old").unwrap());
+    let tool = std::fs::File::open(folder.path().join("tool")).unwrap();
+    let set = |name: &str, value: &[u8]| rustix::fs::fsetxattr(&tool, name, value, rustix::fs::XattrFlags::empty());
+    // cap_net_raw=ep, as setcap(8) writes it; root alone may.
+    let capability = set("security.capability", b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    if capability.is_err() || set("user.note", b"kept").is_err() {
+        return;
+    }
+    file(&roots, "tool", "#!/bin/sh\nid\n", soon()).unwrap();
+    let get = |name: &str| {
+        let mut value = vec![0; 64];
+        rustix::fs::getxattr(folder.path().join("tool"), name, &mut value).map(|size| value[..size].to_vec())
+    };
+    assert_eq!(get("user.note"), Ok(b"kept".to_vec()));
+    assert_eq!(get("security.capability"), Err(rustix::io::Errno::NODATA));
+}

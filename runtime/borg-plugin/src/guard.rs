@@ -2,9 +2,9 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// What is to be opened.
@@ -27,7 +27,7 @@ pub fn open(root: &File, path: &Path, want: Want) -> Result<Option<File>, String
         Want::File => OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
         Want::Program | Want::Folder => OFlags::PATH,
     };
-    let file = match descend(root, path, flags) {
+    let file = match borg_beneath::open(root, path, flags) {
         Ok(file) => file,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         Err(Errno::LOOP) => return Err(fault(LINK.into())),
@@ -37,20 +37,6 @@ pub fn open(root: &File, path: &Path, want: Want) -> Result<Option<File>, String
     let metadata = file.metadata().map_err(|e| fault(e.to_string()))?;
     fits(&metadata, want).and_then(|()| trusted(&metadata)).map_err(fault)?;
     Ok(Some(file))
-}
-
-/// Opens `path` below `root` one name at a time and follows no link; a link at its end can be opened with `OFlags::PATH`.
-/// Not by `openat2`, which a unit with `RestrictSUIDSGID=` does not have.
-pub fn descend(root: &File, path: &Path, flags: OFlags) -> Result<File, Errno> {
-    let mut here = None;
-    let mut names = path.components().peekable();
-    while let Some(name) = names.next() {
-        let Component::Normal(name) = name else { return Err(Errno::INVAL) };
-        let flags = if names.peek().is_some() { OFlags::PATH | OFlags::DIRECTORY } else { flags };
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        here = Some(File::from(openat(here.as_ref().unwrap_or(root), name, flags, Mode::empty())?));
-    }
-    here.ok_or(Errno::INVAL)
 }
 
 fn fits(metadata: &Metadata, want: Want) -> Result<(), String> {

@@ -6,8 +6,6 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::guard;
-
 /// Inode, size and times of the files that decide how a plugin starts; what else it reads while it runs does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fingerprint(Vec<Option<Stamp>>);
@@ -25,7 +23,7 @@ struct Stamp {
 impl Fingerprint {
     /// Adds the file at `path` below `root`, whether or not it is there.
     pub fn add(&mut self, root: &File, path: &Path) {
-        let opened = guard::descend(root, path, OFlags::PATH).ok();
+        let opened = borg_beneath::open(root, path, OFlags::PATH).ok();
         self.0.push(opened.and_then(|file| file.metadata().ok()).map(|metadata| Stamp {
             inode: metadata.ino(),
             size: metadata.size(),

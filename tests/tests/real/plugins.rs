@@ -1,4 +1,4 @@
-//! Plugins on a booted image: the specification's own, and one that tries what no plugin may.
+//! Tools on a booted image: called by clients that were not written here; the specification's plugin, and one that tries what none may.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use borg_tests::Bench;
 use borg_tests::console::Console;
 use borg_tests::real::{bench, boot, build, edge_iot};
 
+use super::clients;
 use super::console::{log_in_at, write_hash};
 
 /// Longer than a plugin's time limit, on an emulated processor.
@@ -27,31 +28,39 @@ fn image(bench: &Bench) -> PathBuf {
     profile
 }
 
-struct Device(Console);
+struct Device {
+    console: Console,
+    /// The host's, which leads to the device's HTTPS.
+    port: u16,
+}
 
 impl Device {
     fn start(bench: &Bench, profile: &Path) -> Self {
-        let mut console = Console::boot(bench, profile, &[]);
+        let mut console = Console::boot(bench, profile, &["--forward", "443"]);
+        console.expect("127.0.0.1:", 60);
+        let port = console.expect(" is port 443 of the guest", 60).parse().unwrap();
         console.expect("plugins login: ", 300);
         log_in_at(&mut console, "plugins");
-        let mut device = Device(console);
+        let mut device = Device { console, port };
         // The services may still be starting.
-        device.0.run_within("for i in $(seq 90); do borg call hello >/dev/null 2>&1 && break; sleep 1; done", 200);
+        device
+            .console
+            .run_within("for i in $(seq 90); do borg call hello >/dev/null 2>&1 && break; sleep 1; done", 200);
         device
     }
 
     fn says_hello(&mut self) {
-        let said = self.0.run_within("borg call hello --arg name=Bob; echo status $?", 120);
+        let said = self.console.run_within("borg call hello --arg name=Bob; echo status $?", 120);
         if !said.contains("Hello Bob!") || !said.contains("status 0") {
             let seen = "borg plugin list; journalctl -n 20 --no-pager -t borg-plugin -u borg-gateway; ls -l /opt/borgos/plugins";
-            panic!("{said}\n{}", self.0.run_within(seen, 120));
+            panic!("{said}\n{}", self.console.run_within(seen, 120));
         }
     }
 
     /// What an attack's tool came to; hello and the gateway work on.
     fn attack(&mut self, tool: &str) -> String {
         let said = self
-            .0
+            .console
             .run_within(&format!("borg call {tool} 2>&1 | tail -c 3000; echo status ${{PIPESTATUS[0]}}"), PATIENCE);
         assert!(!said.contains("got "), "{tool}: {said}");
         self.says_hello();
@@ -66,14 +75,17 @@ impl Device {
 
 #[test]
 #[ignore = "takes minutes and root: ./.ci/test runs it"]
-fn a_plugin_is_found_and_called_and_harms_nobody() {
+fn tools_are_called_by_any_client_and_plugins_harm_nobody() {
     let bench = bench();
     let profile = image(&bench);
     boot(&bench, &profile, "bios", "cd", &[]);
     let mut device = Device::start(&bench, &profile);
     device.says_hello();
-    let list = device.0.run_within("borg plugin list 2>&1", 120);
+    let list = device.console.run_within("borg plugin list 2>&1", 120);
     assert!(list.contains("ZeroDivisionError") && list.contains("hello") && list.contains("attacks"), "{list}");
+
+    clients::through_the_gateway(&bench, &mut device.console, device.port);
+    clients::as_the_reference_server(&mut device.console);
 
     for tool in ["read_shadow", "write_plugin", "connect", "endless", "memory", "output", "answer"] {
         device.fails(tool);
@@ -82,6 +94,6 @@ fn a_plugin_is_found_and_called_and_harms_nobody() {
     let made = said.split("made ").nth(1).and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
     // No number: the plugin was ended before it could tell.
     assert!(made.is_none_or(|made| made <= 64), "{said}");
-    assert!(device.0.run("ls /opt/borgos/plugins").split_whitespace().all(|name| name != "more.py"));
-    assert_eq!(device.0.run("systemctl --failed --no-legend --plain | grep -v borg-plugin | wc -l"), "0\n");
+    assert!(device.console.run("ls /opt/borgos/plugins").split_whitespace().all(|name| name != "more.py"));
+    assert_eq!(device.console.run("systemctl --failed --no-legend --plain | grep -v borg-plugin | wc -l"), "0\n");
 }

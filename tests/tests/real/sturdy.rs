@@ -75,11 +75,37 @@ fn set(bench: &Bench, name: &str, state: &State) -> PathBuf {
     bench.profile(name, &state.text)
 }
 
+/// How long builds take on this machine, within which a fault is to come.
+struct Lengths {
+    cold: Duration,
+    edit: Duration,
+}
+
+impl Lengths {
+    fn measure(bench: &Bench, name: &str, states: &[State]) -> Self {
+        let timed = |state: &State| {
+            let (profile, start) = (set(bench, name, state), Instant::now());
+            build(bench, &profile, &["--fast"]).exits(0);
+            start.elapsed()
+        };
+        bench.run(&["clean", "--layers"]).exits(0);
+        let lengths = Lengths { cold: timed(&states[0]), edit: timed(&states[1]) };
+        println!("from nothing {:.1?}, an edit {:.1?}", lengths.cold, lengths.edit);
+        lengths
+    }
+
+    fn moment(&self, cold: bool, dice: &mut Dice) -> Duration {
+        let length = if cold { self.cold } else { self.edit };
+        Duration::from_millis(dice.below(length.as_millis().try_into().unwrap()))
+    }
+}
+
 #[test]
 #[ignore = "takes minutes and root: ./.ci/test runs it"]
 fn killed_at_any_moment_the_next_build_is_right() {
     let (bench, mut dice) = (bench(), Dice::new());
     let states = states(&bench, "killed");
+    let lengths = Lengths::measure(&bench, "killed", &states);
     let before = loops();
     let (mut interrupted, mut round) = (0, 0);
     let count = rounds(6, "BORG_TEST_KILLS");
@@ -93,7 +119,7 @@ fn killed_at_any_moment_the_next_build_is_right() {
         if cold {
             bench.run(&["clean", "--layers"]).exits(0);
         }
-        let after = Duration::from_millis(dice.below(if cold { 25_000 } else { 2_500 }));
+        let after = lengths.moment(cold, &mut dice);
         let mut child = start(&bench, &profile);
         std::thread::sleep(after);
         interrupted += usize::from(child.try_wait().unwrap().is_none());
@@ -137,6 +163,7 @@ fn a_disk_that_fills_up_at_any_moment_spoils_nothing() {
     let disk = Disk::new(shared.folder.join("disk"), 4000);
     let bench = Bench { folder: shared.folder.clone(), store: disk.0.join("store") };
     assert!(Command::new("cp").arg("-a").arg(&shared.store).arg(&bench.store).status().unwrap().success());
+    let lengths = Lengths::measure(&bench, "filled", &states);
     let (mut full, mut round) = (0, 0);
     let count = rounds(4, "BORG_TEST_DISKS");
     while full < count {
@@ -147,7 +174,7 @@ fn a_disk_that_fills_up_at_any_moment_spoils_nothing() {
         if cold {
             bench.run(&["clean", "--layers"]).exits(0);
         }
-        let after = Duration::from_millis(dice.below(if cold { 20_000 } else { 2_500 }));
+        let after = lengths.moment(cold, &mut dice);
         let child = start(&bench, &profile);
         std::thread::sleep(after);
         let filler = disk.0.join("filler");
