@@ -24,7 +24,14 @@ fn both(health: Result<(), String>) -> Routers {
     });
     let more = Router::new().route("/metrics", get(|| async { "metrics" }));
     routers(
-        Service { name: "bare", tools: Bare, health, more, limits: Limits { body: 10_000, slots: 4 } },
+        Service {
+            name: "bare",
+            tools: Bare,
+            health,
+            more,
+            limits: Limits { body: 10_000, slots: 4 },
+            sessions: Sessions::None,
+        },
         door(),
         CancellationToken::new(),
     )
