@@ -98,7 +98,7 @@ pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Ne
     }
     let answer = async {
         let response = next.run(request).await;
-        if streams(&response) { gate.stream(response) } else { hold(response, slot, text).await }
+        if streams(&response) { gate.stream(response, text) } else { hold(response, slot, text).await }
     };
     tokio::time::timeout(REQUEST_TIME, answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
@@ -115,11 +115,11 @@ fn streams(response: &Response) -> bool {
 
 impl Inner {
     /// Lets a subscription's answer stay open, if not too many are; else it is dropped, which ends the subscription.
-    fn stream(&self, response: Response) -> Response {
+    fn stream(&self, response: Response, text: Option<Slot>) -> Response {
         let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
             return busy(StatusCode::SERVICE_UNAVAILABLE);
         };
-        response.map(|body| Body::new(Streamed::new(body, place)))
+        response.map(|body| Body::new(Streamed::new(body, place, text)))
     }
 }
 
