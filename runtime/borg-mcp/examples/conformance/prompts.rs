@@ -21,34 +21,34 @@ impl Prompts {
     pub fn all(&self) -> ListPromptsResult {
         ListPromptsResult::with_all_items(self.0.clone())
     }
+}
 
-    pub fn get(&self, inputs: &Inputs, request: GetPromptRequestParams) -> Result<GetPromptResponse, ErrorData> {
-        let answers = request.input_responses.as_ref();
-        match inputs.step(&request.name, request.request_state.as_deref(), answers)? {
-            Some(Step::Ask(ask)) => return Ok(ask.into()),
-            Some(Step::Done) => return prompt(&[text(&format!("In this context: {}", json!(answers)))]),
-            None => {}
+pub fn get(inputs: &Inputs, request: GetPromptRequestParams) -> Result<GetPromptResponse, ErrorData> {
+    let answers = request.input_responses.as_ref();
+    match inputs.step(&request.name, request.request_state.as_deref(), answers)? {
+        Some(Step::Ask(ask)) => return Ok(ask.into()),
+        Some(Step::Done) => return prompt(&[text(&format!("In this context: {}", json!(answers)))]),
+        None => {}
+    }
+    let arguments = request.arguments.unwrap_or_default();
+    match request.name.as_str() {
+        "test_simple_prompt" => prompt(&[text("This is a simple prompt for testing.")]),
+        "test_prompt_with_arguments" => {
+            let [one, two] = ["arg1", "arg2"].map(|name| argument(&arguments, name));
+            prompt(&[text(&format!("Prompt with arguments: arg1='{}', arg2='{}'", one?, two?))])
         }
-        let arguments = request.arguments.unwrap_or_default();
-        match request.name.as_str() {
-            "test_simple_prompt" => prompt(&[text("This is a simple prompt for testing.")]),
-            "test_prompt_with_arguments" => {
-                let [one, two] = ["arg1", "arg2"].map(|name| argument(&arguments, name));
-                prompt(&[text(&format!("Prompt with arguments: arg1='{}', arg2='{}'", one?, two?))])
-            }
-            "test_prompt_with_embedded_resource" => {
-                let uri = argument(&arguments, "resourceUri")?;
-                let content = "Embedded resource content for testing.";
-                let resource = json!({ "uri": uri, "mimeType": "text/plain", "text": content });
-                let resource = json!({ "type": "resource", "resource": resource });
-                prompt(&[resource, text("Please process the embedded resource above.")])
-            }
-            "test_prompt_with_image" => {
-                let image = json!({ "type": "image", "data": crate::resources::IMAGE, "mimeType": "image/png" });
-                prompt(&[image, text("Please analyze the image above.")])
-            }
-            name => Err(ErrorData::invalid_params(format!("there is no prompt {name}"), None)),
+        "test_prompt_with_embedded_resource" => {
+            let uri = argument(&arguments, "resourceUri")?;
+            let content = "Embedded resource content for testing.";
+            let resource = json!({ "uri": uri, "mimeType": "text/plain", "text": content });
+            let resource = json!({ "type": "resource", "resource": resource });
+            prompt(&[resource, text("Please process the embedded resource above.")])
         }
+        "test_prompt_with_image" => {
+            let image = json!({ "type": "image", "data": crate::resources::IMAGE, "mimeType": "image/png" });
+            prompt(&[image, text("Please analyze the image above.")])
+        }
+        name => Err(ErrorData::invalid_params(format!("there is no prompt {name}"), None)),
     }
 }
 
