@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use borg_config::{COM_MONITOR_PATH, ComMonitor, McpListen};
-use borg_mcp::{Failure, Limits, Program, Service};
+use borg_mcp::{Failure, Limits, Program, Service, Sessions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use files::Files;
@@ -120,7 +120,7 @@ async fn http(tools: Tools, shared: &Shared, listen: McpListen, alive: Arc<Atomi
     let board = Arc::clone(&shared.board);
     let metrics = move || std::future::ready(metrics::text(&board.all()));
     let more = axum::Router::new().route("/metrics", axum::routing::get(metrics));
-    let service = Service { name: NAME, tools, health: health(alive), more, limits: LIMITS };
+    let service = Service { name: NAME, tools, health: health(alive), more, limits: LIMITS, sessions: Sessions::None };
     borg_mcp::listen(service, listen.into()).await
 }
 

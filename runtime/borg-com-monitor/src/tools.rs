@@ -72,6 +72,9 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, rmcp::ErrorData> {
+        if self.list.get(&request.name).is_none() {
+            return Err(rmcp::ErrorData::invalid_params(format!("there is no tool {}", request.name), None));
+        }
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let result = match calls::run(&self.shared, &request.name, arguments).await {
             Ok((text, structured)) => {
@@ -99,7 +102,10 @@ impl ServerHandler for Tools {
         request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, rmcp::ErrorData> {
-        let missing = || rmcp::ErrorData::resource_not_found(format!("{}: no such port", request.uri), None);
+        let missing = || {
+            let data = serde_json::json!({ "uri": request.uri });
+            rmcp::ErrorData::resource_not_found(format!("{}: no such port", request.uri), Some(data))
+        };
         let contents = self.resource(&request.uri).ok_or_else(missing)?;
         Ok(ReadResourceResult::new(vec![contents]).into())
     }

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use borg_config::{GATEWAY_PATH, Gateway};
-use borg_mcp::{Failure, Health, Limits, Listen, Program, Service};
+use borg_mcp::{Failure, Health, Limits, Listen, Program, Service, Sessions};
 
 use audit::Audit;
 use plugins::Plugins;
@@ -72,7 +72,14 @@ fn run(path: &Path, stdio: bool) -> Result<(), Failure> {
             return borg_mcp::stdio(tools).await;
         }
         let more = report::router(Arc::clone(&plugins), tools.clone());
-        let service = Service { name: NAME, tools, health: health(servers, plugins), more, limits: LIMITS };
+        let service = Service {
+            name: NAME,
+            tools,
+            health: health(servers, plugins),
+            more,
+            limits: LIMITS,
+            sessions: Sessions::None,
+        };
         let (hosts, origins) = (config.hosts, config.origins);
         borg_mcp::listen(service, Listen { hosts, origins, ..config.listen.into() }).await
     });

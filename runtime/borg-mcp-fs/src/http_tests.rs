@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use borg_mcp::Service;
 use borg_mcp::http::routers;
 use borg_mcp::testing::{INITIALIZE, door, request};
+use borg_mcp::{Service, Sessions};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -20,7 +20,14 @@ use crate::tools::Tools;
 fn app(root: &std::path::Path) -> Router {
     let tools = Tools::new(Arc::new(Roots::open(&[wanted(root)], None).unwrap()), false).unwrap();
     let health = health::of(Arc::clone(tools.roots()));
-    let service = Service { name: "borg-mcp-fs", tools, health, more: Router::new(), limits: crate::LIMITS };
+    let service = Service {
+        name: "borg-mcp-fs",
+        tools,
+        health,
+        more: Router::new(),
+        limits: crate::LIMITS,
+        sessions: Sessions::None,
+    };
     routers(service, door(), CancellationToken::new()).token
 }
 

@@ -45,7 +45,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use borg_mcp::{Failure, Limits, Listen, Service, token};
+use borg_mcp::{Failure, Limits, Listen, Service, Sessions, token};
 
 use args::{Deed, Serve, Transport};
 use roots::Roots;
@@ -103,6 +103,13 @@ fn run(serve: Serve) -> Result<(), Failure> {
 
 async fn listen(tools: Tools, listen: Listen) -> Result<(), Failure> {
     let health = health::of(Arc::clone(tools.roots()));
-    let service = Service { name: "borg-mcp-fs", tools, health, more: axum::Router::new(), limits: LIMITS };
+    let service = Service {
+        name: "borg-mcp-fs",
+        tools,
+        health,
+        more: axum::Router::new(),
+        limits: LIMITS,
+        sessions: Sessions::None,
+    };
     borg_mcp::listen(service, listen).await
 }

@@ -13,7 +13,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
 
 use crate::answer::Answer;
@@ -156,9 +156,11 @@ impl ServerHandler for Tools {
         request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let (start, roots) = (Instant::now(), Arc::clone(&self.roots));
-        let read = in_time(start, move || resources::read(&roots, &request.uri, start + WALK_TIME));
-        let contents = read.await.map_err(|fault| ErrorData::resource_not_found(fault.to_string(), None))?;
+        let (start, roots, uri) = (Instant::now(), Arc::clone(&self.roots), request.uri.clone());
+        let read = in_time(start, move || resources::read(&roots, &uri, start + WALK_TIME));
+        let missing =
+            |fault: Fault| ErrorData::resource_not_found(fault.to_string(), Some(json!({ "uri": request.uri })));
+        let contents = read.await.map_err(missing)?;
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::large::Slot;
 use crate::leave::{Held, Streamed};
+use crate::sessions::Sessions;
 use crate::token::Token;
 
 /// How long one may wait for a slot.
@@ -21,7 +22,7 @@ const WAIT: Duration = Duration::from_secs(20);
 const REQUEST_TIME: Duration = Duration::from_mins(1);
 /// The most bytes of an answer: the largest text that a tool gives, twice, and what is around it.
 const ANSWER_LIMIT: usize = 48 * 1024 * 1024;
-/// Answers that stay open, of subscriptions, at once; they take no slot.
+/// Answers that stay open, such as those of subscriptions, at once; they take no slot.
 const STREAMS: usize = 8;
 /// Requests a second, on average and at once.
 const RATE: f64 = 100.0;
@@ -36,14 +37,21 @@ struct Inner {
     slots: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bucket: Mutex<Bucket>,
+    /// Whether whoever asks is who reads the answer; in a session another connection may come for it.
+    direct: bool,
 }
 
 impl Gate {
     /// `slots` requests are worked on, or their answers still held, at once.
-    pub fn new(slots: usize) -> Self {
+    pub fn new(slots: usize, sessions: Sessions) -> Self {
         let bucket = Mutex::new(Bucket { left: BURST, at: Instant::now() });
-        let [slots, streams] = [slots, STREAMS].map(|count| Arc::new(Semaphore::new(count)));
-        Gate(Arc::new(Inner { slots, streams, bucket }))
+        let streams = match sessions {
+            Sessions::None => STREAMS,
+            // Each has a stream of its own, and one for each request that is unanswered.
+            Sessions::AtMost(count) => STREAMS + count + slots,
+        };
+        let [slots, streams] = [slots, streams].map(|count| Arc::new(Semaphore::new(count)));
+        Gate(Arc::new(Inner { slots, streams, bucket, direct: sessions == Sessions::None }))
     }
 }
 
@@ -84,13 +92,13 @@ pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Ne
     let Ok(Ok(slot)) = tokio::time::timeout(WAIT, Arc::clone(&gate.slots).acquire_owned()).await else {
         return busy(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let text = Slot::new();
+    let text = if gate.direct { Slot::new() } else { None };
     if let Some(text) = &text {
         request.extensions_mut().insert(text.clone());
     }
     let answer = async {
         let response = next.run(request).await;
-        if streams(&response) { gate.stream(response) } else { hold(response, slot, text).await }
+        if streams(&response) { gate.stream(response, text) } else { hold(response, slot, text).await }
     };
     tokio::time::timeout(REQUEST_TIME, answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
@@ -107,11 +115,11 @@ fn streams(response: &Response) -> bool {
 
 impl Inner {
     /// Lets a subscription's answer stay open, if not too many are; else it is dropped, which ends the subscription.
-    fn stream(&self, response: Response) -> Response {
+    fn stream(&self, response: Response, text: Option<Slot>) -> Response {
         let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
             return busy(StatusCode::SERVICE_UNAVAILABLE);
         };
-        response.map(|body| Body::new(Streamed::new(body, place)))
+        response.map(|body| Body::new(Streamed::new(body, place, text)))
     }
 }
 

@@ -9,13 +9,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Extension, Router};
 use rmcp::ServerHandler;
-use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
 use crate::caller::Caller;
 use crate::gate::{self, Gate};
 use crate::listen::Service;
+use crate::sessions::{Manager, Sessions};
 use crate::token::Token;
 
 /// Names by which a client on this machine reaches it. Everything else, such as a name that an attacker's DNS
@@ -48,7 +48,7 @@ pub fn routers<S>(service: Service<S>, door: Door, stop: CancellationToken) -> R
 where
     S: ServerHandler + Clone,
 {
-    let Service { tools, health, more, limits, .. } = service;
+    let Service { tools, health, more, limits, sessions, .. } = service;
     let names = LOOPBACK.into_iter().chain(door.hosts.iter().map(String::as_str));
     // rmcp checks no Origin as long as its list is empty.
     let origins = if door.origins.is_empty() {
@@ -61,12 +61,12 @@ where
         .with_allowed_origins(origins)
         .enforce_origin_validation()
         .with_max_request_body_bytes(limits.body)
-        // The tools keep nothing between calls, so neither do we: no sessions that could pile up.
-        .with_legacy_session_mode(false)
+        .with_legacy_session_mode(sessions != Sessions::None)
         .with_json_response(true);
     config.cancellation_token = stop;
-    let mcp = StreamableHttpService::new(move || Ok(tools.clone()), NeverSessionManager::default().into(), config);
-    let gate = Gate::new(limits.slots);
+    let manager = Manager::new(sessions, limits.slots);
+    let mcp = StreamableHttpService::new(move || Ok(tools.clone()), manager.into(), config);
+    let gate = Gate::new(limits.slots, sessions);
     let behind = |token: Option<Token>| {
         let mcp = Router::new().nest_service("/mcp", mcp.clone());
         // What else there is costs little, and must not wait for tools.

@@ -4,10 +4,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use rmcp::ServerHandler;
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ProgressNotificationParam};
+use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
+use crate::large::Slot;
 use crate::listen::Limits;
 use crate::testing::{INITIALIZE, TOKEN, door, request};
 
@@ -17,6 +20,25 @@ struct Bare;
 
 impl ServerHandler for Bare {}
 
+/// Says how far it is before it answers with a text that is left in its slot.
+#[derive(Debug, Clone)]
+struct Chatty;
+
+impl ServerHandler for Chatty {
+    async fn call_tool(
+        &self,
+        _: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, rmcp::ErrorData> {
+        let token = context.meta.get_progress_token().unwrap();
+        let name = Slot::of(&context.extensions).unwrap().keep("a \"large\" text".into());
+        for done in 1..3 {
+            context.peer.notify_progress(ProgressNotificationParam::new(token.clone(), f64::from(done))).await.unwrap();
+        }
+        Ok(CallToolResult::success(vec![ContentBlock::text(name)]).into())
+    }
+}
+
 fn both(health: Result<(), String>) -> Routers {
     let health: Health = Arc::new(move || {
         let health = health.clone();
@@ -24,7 +46,14 @@ fn both(health: Result<(), String>) -> Routers {
     });
     let more = Router::new().route("/metrics", get(|| async { "metrics" }));
     routers(
-        Service { name: "bare", tools: Bare, health, more, limits: Limits { body: 10_000, slots: 4 } },
+        Service {
+            name: "bare",
+            tools: Bare,
+            health,
+            more,
+            limits: Limits { body: 10_000, slots: 4 },
+            sessions: Sessions::None,
+        },
         door(),
         CancellationToken::new(),
     )
@@ -130,4 +159,17 @@ async fn what_else_there_is_needs_the_token_too() {
     };
     assert_eq!(send(asked(false)).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(send(asked(true)).await, (StatusCode::OK, "metrics".to_owned()));
+}
+
+#[tokio::test]
+async fn a_text_that_was_left_arrives_in_a_stream_too() {
+    let health: Health = Arc::new(|| Box::pin(async { Ok(()) }));
+    let (more, limits) = (Router::new(), Limits { body: 10_000, slots: 4 });
+    let service = Service { name: "chatty", tools: Chatty, health, more, limits, sessions: Sessions::None };
+    let app = routers(service, door(), CancellationToken::new()).token;
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"progressToken":7}}}"#;
+    let (status, body) = answer(app, request(call)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body.matches("notifications/progress").count(), 2, "{body}");
+    assert!(body.contains(r#""text":"a \"large\" text""#), "{body}");
 }

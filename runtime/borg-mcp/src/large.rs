@@ -43,7 +43,8 @@ impl Slot {
 
     /// What is to be written for a message, in pieces.
     pub(crate) fn fill(&self, message: Bytes) -> Vec<Bytes> {
-        let Some(text) = self.text().take() else { return vec![message] };
+        // It stays: in a stream this may be a message before the one that has its name.
+        let Some(text) = self.text().clone() else { return vec![message] };
         let name = self.0.name.as_bytes();
         let (mut pieces, mut rest) = (Vec::new(), message);
         while let Some(at) = memchr::memmem::find(&rest, name) {

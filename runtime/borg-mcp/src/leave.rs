@@ -9,6 +9,8 @@ use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::large::Slot;
+
 type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
 /// One message, whole.
@@ -62,12 +64,15 @@ impl http_body::Body for Held {
 #[derive(Debug)]
 pub struct Streamed {
     body: Body,
+    /// Of the message that is leaving.
+    pieces: VecDeque<Bytes>,
+    text: Option<Slot>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Streamed {
-    pub fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
-        Streamed { body, _place: place }
+    pub fn new(body: Body, place: OwnedSemaphorePermit, text: Option<Slot>) -> Self {
+        Streamed { body, pieces: VecDeque::new(), text, _place: place }
     }
 }
 
@@ -76,6 +81,22 @@ impl http_body::Body for Streamed {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
-        http_body::Body::poll_frame(Pin::new(&mut self.body), context)
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            let polled = http_body::Body::poll_frame(Pin::new(&mut self.body), context);
+            let Poll::Ready(Some(Ok(frame))) = polled else { return polled };
+            // rmcp makes one piece of each message.
+            let message = match frame.into_data() {
+                Ok(message) => message,
+                Err(frame) => return Poll::Ready(Some(Ok(frame))),
+            };
+            let pieces = match &self.text {
+                Some(text) => text.fill(message),
+                None => vec![message],
+            };
+            self.pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
+        }
     }
 }

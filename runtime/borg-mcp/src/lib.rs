@@ -16,6 +16,7 @@ mod output;
 mod peers;
 mod program;
 mod serve;
+mod sessions;
 mod stdio;
 #[cfg(any(test, feature = "testing"))]
 #[allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
@@ -30,6 +31,7 @@ pub use large::Slot;
 pub use list::{ToolList, fault};
 pub use listen::{Limits, Listen, Service, Socket, listen};
 pub use program::Program;
+pub use sessions::Sessions;
 pub use stdio::serve as stdio;
 
 /// What keeps a service from starting.

@@ -18,6 +18,7 @@ use crate::Failure;
 use crate::http::{self, Door, Health};
 use crate::peers::Peers;
 use crate::serve::{Tcp, Unix, serve};
+use crate::sessions::Sessions;
 use crate::token::{self, Token};
 
 /// What is served.
@@ -29,6 +30,7 @@ pub struct Service<S> {
     /// What else it answers to those who may ask.
     pub more: Router,
     pub limits: Limits,
+    pub sessions: Sessions,
 }
 
 /// How much a service takes on.

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use borg_mcp::Service;
 use borg_mcp::http::routers;
 use borg_mcp::testing::door;
+use borg_mcp::{Service, Sessions};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -61,7 +61,14 @@ impl Ground {
         let wanted = Wanted { path: self.root(), writable: true, max: None };
         let tools = Tools::new(Arc::new(Roots::open(&[wanted], None).unwrap()), false).unwrap();
         let health = health::of(Arc::clone(tools.roots()));
-        let service = Service { name: "borg-mcp-fs", tools, health, more: Router::new(), limits: crate::LIMITS };
+        let service = Service {
+            name: "borg-mcp-fs",
+            tools,
+            health,
+            more: Router::new(),
+            limits: crate::LIMITS,
+            sessions: Sessions::None,
+        };
         routers(service, door(), CancellationToken::new()).token
     }
 
