@@ -10,6 +10,7 @@ mod folder;
 mod greet;
 mod lines;
 mod link;
+mod listing;
 mod message;
 mod names;
 mod plugin;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::Tool;
 use serde::{Serialize, Serializer};
@@ -31,21 +33,45 @@ impl Serialize for Source {
     }
 }
 
-/// A server and what it said last.
+/// The tools that somebody named. Two are the same only when they were heard at the same time.
 #[derive(Debug, Clone)]
+pub struct List(Arc<[Tool]>);
+
+impl From<Vec<Tool>> for List {
+    fn from(tools: Vec<Tool>) -> Self {
+        List(tools.into())
+    }
+}
+
+impl Deref for List {
+    type Target = [Tool];
+
+    fn deref(&self) -> &[Tool] {
+        &self.0
+    }
+}
+
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A server and what it said last.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Heard {
     pub server: String,
     /// None as long as it has never answered.
-    pub tools: Option<Vec<Tool>>,
+    pub tools: Option<List>,
     /// Whether it answered when it was asked last.
     pub up: bool,
 }
 
 /// A plugin and its tools.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plugged {
     pub plugin: String,
-    pub tools: Vec<Tool>,
+    pub tools: List,
 }
 
 /// A tool under its name at the gateway.
@@ -97,7 +123,7 @@ impl Names {
     }
 
     fn add_server(&mut self, heard: &Heard) {
-        for tool in heard.tools.iter().flatten() {
+        for tool in heard.tools.iter().flat_map(|tools| tools.iter()) {
             let source = Source::Server(heard.server.clone());
             let offer = Offer { source, own: tool.name.to_string(), tool: tool.clone(), listed: heard.up };
             // The first server keeps the name.
@@ -126,6 +152,28 @@ impl Names {
         let own = |offer: &&Offer| matches!(&offer.source, Source::Plugin(name) if name == plugin);
         let nameless = self.nameless.iter().filter(|(name, _)| name == plugin).map(|(_, tool)| tool.as_str());
         (self.listed().filter(own).map(|offer| offer.tool.name.as_ref()).collect(), nameless.collect())
+    }
+}
+
+/// All names, made anew only when what they are made of has changed.
+#[derive(Debug, Default)]
+pub struct Cache(Mutex<Made>);
+
+#[derive(Debug, Default)]
+struct Made {
+    servers: Vec<Heard>,
+    plugins: Vec<Plugged>,
+    names: Arc<Names>,
+}
+
+impl Cache {
+    pub fn names(&self, servers: Vec<Heard>, plugins: Vec<Plugged>) -> Arc<Names> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.servers != servers || made.plugins != plugins {
+            let names = Arc::new(Names::of(&servers, &plugins));
+            *made = Made { servers, plugins, names };
+        }
+        Arc::clone(&made.names)
     }
 }
 

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 
-fn tools(names: &[&str]) -> Vec<Tool> {
-    names.iter().map(|name| Tool::new((*name).to_owned(), "", Arc::new(serde_json::Map::new()))).collect()
+fn tools(names: &[&str]) -> List {
+    let tool = |name: &&str| Tool::new((*name).to_owned(), "", Arc::new(serde_json::Map::new()));
+    names.iter().map(tool).collect::<Vec<_>>().into()
 }
 
 fn server(name: &str, up: bool, names: &[&str]) -> Heard {
@@ -69,4 +70,15 @@ fn long_names_cannot_be_forged_either() {
 fn the_first_server_keeps_a_name_that_two_have() {
     let names = Names::of(&[server("one", true, &["x"]), server("two", true, &["x"])], &[]);
     assert_eq!(names.get("x").unwrap().source, Source::Server("one".into()));
+}
+
+#[test]
+fn names_are_made_anew_only_when_something_has_changed() {
+    let cache = Cache::default();
+    let (servers, plugins) = ([server("files", true, &["read"])], [plugin("a", &["x"])]);
+    let first = cache.names(servers.to_vec(), plugins.to_vec());
+    assert!(Arc::ptr_eq(&first, &cache.names(servers.to_vec(), plugins.to_vec())));
+    let down = [Heard { up: false, ..servers[0].clone() }];
+    assert_eq!(listed(&cache.names(down.to_vec(), plugins.to_vec())), ["x"]);
+    assert_eq!(listed(&cache.names(servers.to_vec(), vec![plugin("a", &["x", "y"])])), ["read", "x", "y"]);
 }

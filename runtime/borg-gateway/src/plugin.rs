@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rmcp::model::{CallToolResult, JsonObject, Tool};
+use rmcp::model::{CallToolResult, JsonObject};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::folder::{Found, Standing};
 use crate::greet::{greet, tools};
 use crate::link::Link;
+use crate::names::List;
 use crate::questions::{LinkFault, Progress};
 use crate::times::Times;
 
@@ -35,7 +36,7 @@ pub struct Plugin {
 #[derive(Debug, Default)]
 struct State {
     /// Kept while it rests. None before it has named them, and when it cannot any more.
-    tools: Option<Vec<Tool>>,
+    tools: Option<List>,
     link: Option<Arc<Link>>,
     fault: Option<String>,
     /// Faults without a good answer between them.
@@ -54,7 +55,7 @@ impl Plugin {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn tools(&self) -> Option<Vec<Tool>> {
+    pub fn tools(&self) -> Option<List> {
         self.state().tools.clone()
     }
 
@@ -76,7 +77,7 @@ impl Plugin {
     pub async fn learn(&self, place: impl FnOnce() -> Option<OwnedSemaphorePermit>) {
         let Ok(link) = self.link(place).await else { return };
         match timeout(self.times.start, tools(&link)).await {
-            Ok(Ok(tools)) => self.state().tools = Some(tools),
+            Ok(Ok(tools)) => self.state().tools = Some(tools.into()),
             Ok(Err(fault)) => self.failed(Some(&link), &fault),
             Err(_) => self.failed(Some(&link), "it did not name its tools in time"),
         }

@@ -89,6 +89,8 @@ async fn what_is_wrong_at_the_start_is_said() {
     assert!(garbage.contains("no message of JSON-RPC") && garbage.ends_with(r#""Hello, I am no JSON""#), "{garbage}");
     assert_eq!(bench.fault("mute").await, "it did not start in time");
     assert_eq!(bench.fault("tools a a").await, "it has two tools a");
+    assert_eq!(bench.fault("many 300 1").await, "it has more than 256 tools");
+    assert_eq!(bench.fault("many 40 100000").await, "its list of tools is longer than 256 KiB");
     assert_eq!(bench.places.available_permits(), 8);
 }
 

@@ -1,6 +1,7 @@
 //! The servers whose tools are joined. Each is asked at its Unix socket, and may be down.
 
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -11,7 +12,8 @@ use rmcp::model::{CallToolResult, JsonObject, ListToolsResult, Tool};
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::names::Heard;
+use crate::listing;
+use crate::names::{Heard, List};
 
 /// How long a server may take to name its tools.
 const LIST_TIME: Duration = Duration::from_secs(5);
@@ -31,8 +33,10 @@ struct Server {
 
 #[derive(Debug, Clone, Default)]
 struct Last {
-    tools: Option<Vec<Tool>>,
+    tools: Option<List>,
     up: bool,
+    /// Why its list was not taken, if that is its own fault.
+    fault: Option<String>,
 }
 
 impl Servers {
@@ -48,7 +52,7 @@ impl Servers {
     /// What each said last.
     pub fn heard(&self) -> Vec<Heard> {
         let heard = |server: &Server| {
-            let Last { tools, up } = server.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Last { tools, up, .. } = server.last().clone();
             Heard { server: server.config.name.clone(), tools, up }
         };
         self.0.iter().map(heard).collect()
@@ -73,6 +77,15 @@ impl Servers {
     }
 }
 
+impl Last {
+    fn take(&mut self, tools: Vec<Tool>) {
+        self.fault = None;
+        if self.tools.as_deref() != Some(tools.as_slice()) {
+            self.tools = Some(tools.into());
+        }
+    }
+}
+
 impl Server {
     fn client(&self, time: Duration) -> Client {
         Client::new(&self.config.socket, time)
@@ -80,14 +93,30 @@ impl Server {
 
     async fn refresh(&self) {
         let listed = self.client(LIST_TIME).ask::<ListToolsResult>("tools/list", json!({})).await;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.up = listed.is_ok();
-        if let Ok(listed) = listed {
-            last.tools = Some(listed.tools);
+        let checked = listed.ok().map(|listed| listing::check(&listed.tools).map(|()| listed.tools));
+        let mut last = self.last();
+        last.up = matches!(checked, Some(Ok(_)));
+        match checked {
+            Some(Ok(tools)) => last.take(tools),
+            Some(Err(fault)) if last.fault.as_ref() != Some(&fault) => {
+                self.say(&fault);
+                last.fault = Some(fault);
+            }
+            _ => {}
         }
     }
 
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, fault: &str) {
+        // Nobody left to tell is no reason to fail.
+        let _ = writeln!(io::stderr().lock(), "borg-gateway: server {} is left out: {fault}", self.config.name);
+    }
+
     async fn is_well(&self) -> bool {
-        matches!(self.client(HEALTH_TIME).get("/healthz").await, Ok((StatusCode::OK, _)))
+        self.last().fault.is_none()
+            && matches!(self.client(HEALTH_TIME).get("/healthz").await, Ok((StatusCode::OK, _)))
     }
 }

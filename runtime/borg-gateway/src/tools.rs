@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::audit::Audit;
 use crate::fault::Fault;
-use crate::names::{Names, Offer, Source};
+use crate::names::{Cache, Names, Offer, Source};
 use crate::plugins::Plugins;
 use crate::questions::Progress;
 use crate::servers::Servers;
@@ -29,6 +29,7 @@ pub struct Tools(Arc<Inner>);
 struct Inner {
     servers: Arc<Servers>,
     plugins: Arc<Plugins>,
+    names: Cache,
     audit: Audit,
     /// Whether the transport can tell a client what it did not just ask for.
     tells: bool,
@@ -36,16 +37,16 @@ struct Inner {
 
 impl Tools {
     pub fn new(servers: Arc<Servers>, plugins: Arc<Plugins>, audit: Audit, tells: bool) -> Self {
-        Tools(Arc::new(Inner { servers, plugins, audit, tells }))
+        Tools(Arc::new(Inner { servers, plugins, names: Cache::default(), audit, tells }))
     }
 
     /// All names, as they were heard last.
-    pub fn names(&self) -> Names {
-        Names::of(&self.0.servers.heard(), &self.0.plugins.plugged())
+    pub fn names(&self) -> Arc<Names> {
+        self.0.names.names(self.0.servers.heard(), self.0.plugins.plugged())
     }
 
     /// All names as they are now.
-    pub async fn fresh_names(&self) -> Names {
+    pub async fn fresh_names(&self) -> Arc<Names> {
         tokio::join!(self.0.servers.refresh(), self.0.plugins.refresh());
         self.names()
     }

@@ -1,6 +1,7 @@
 //! A plugin host that runs nothing: what lies in the plugins' folder says how it should behave.
 //!
-//! `tools a b` has these tools, of which some are special by name; `broken TEXT`, `garbage` and `mute` have none.
+//! `tools a b` has these tools, of which some are special by name; `many COUNT BYTES` has so many with descriptions
+//! that long; `broken TEXT`, `garbage` and `mute` have none.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -90,6 +91,13 @@ impl Plugin<'_> {
             (_, "initialize") => {
                 let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {} });
                 self.answer(&message["id"], hello)?;
+            }
+            ("many", "tools/list") => {
+                let (count, bytes) = rest.split_once(' ').unwrap();
+                let (count, text): (usize, _) = (count.parse().unwrap(), "x".repeat(bytes.parse().unwrap()));
+                let tool = |n| json!({ "name": format!("t{n}"), "description": text, "inputSchema": {} });
+                let tools: Vec<Value> = (0..count).map(tool).collect();
+                self.answer(&message["id"], json!({ "tools": tools }))?;
             }
             (_, "tools/list") => {
                 let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } } });

@@ -19,6 +19,22 @@ fn servers_and_plugins_are_one_list() {
 }
 
 #[test]
+fn a_server_whose_list_is_too_long_is_named_and_left_out() {
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), |path, question| {
+        if path == "/healthz" {
+            return (200, "ok".into());
+        }
+        let tools: Vec<_> = (0..300).map(|n| crate::bench::tool(&format!("t{n}"))).collect();
+        crate::server::result(question, json!({ "tools": tools }))
+    });
+    let mut bench = bench.start(&["files", "serial"], true);
+    assert_eq!(bench.names(), ["read", "refuse"]);
+    assert_eq!(bench.get("/healthz"), (503, "no good answer from: serial".into()));
+    assert_eq!(bench.said(), "borg-gateway: server serial is left out: it has more than 256 tools\n");
+}
+
+#[test]
 fn what_a_server_refuses_is_refused() {
     let bench = Bench::new().start(&["files"], true);
     assert_eq!(bench.call("refuse", json!({}))["error"]["message"], "not that");

@@ -45,6 +45,20 @@ fn what_is_wrong_with_a_plugin_is_reported_and_harms_no_other() {
     assert_eq!(bench.get("/healthz"), (200, "ok".into()));
 }
 
+#[test]
+fn a_list_that_is_too_long_leaves_room_for_the_others() {
+    let bench = Bench::new();
+    bench.plugin("good", "tools hello");
+    bench.plugin("large", "many 50 100000");
+    bench.plugin("many", "many 300 1");
+    let bench = bench.start(&["files"], true);
+    assert_eq!(bench.names(), ["hello", "read", "refuse"]);
+    let report = report(&bench);
+    let faults: Vec<&Value> = report["plugins"].as_array().unwrap().iter().map(|plugin| &plugin["error"]).collect();
+    let [long, many] = ["its list of tools is longer than 256 KiB", "it has more than 256 tools"];
+    assert_eq!(faults, [&Value::Null, &json!(long), &json!(many)]);
+}
+
 /// The most memory that a process ever had, in KiB.
 fn peak(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
