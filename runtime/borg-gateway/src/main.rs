@@ -4,6 +4,7 @@
 //! as `Type=notify`.
 #![forbid(unsafe_code)]
 
+mod asking;
 mod audit;
 mod fault;
 mod folder;

@@ -43,6 +43,13 @@ impl From<Vec<Tool>> for List {
     }
 }
 
+impl List {
+    /// What was heard before, if it still holds.
+    pub fn renew(before: Option<List>, tools: Vec<Tool>) -> Self {
+        before.filter(|before| **before == *tools).unwrap_or_else(|| tools.into())
+    }
+}
+
 impl Deref for List {
     type Target = [Tool];
 

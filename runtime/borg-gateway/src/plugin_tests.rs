@@ -10,11 +10,17 @@ use crate::testing::{Events, host};
 
 const TIMES: Times = Times {
     start: Duration::from_millis(500),
+    list: Duration::from_millis(300),
+    renew: Duration::from_mins(1),
     turn: Duration::from_millis(100),
     call: Duration::from_millis(500),
     ping: Duration::from_millis(200),
     wait: Duration::from_millis(800),
 };
+
+fn is_unknown(plugin: &Plugin) -> bool {
+    plugin.is_wanting(&mut plugin.state(), Instant::now())
+}
 
 struct Bench {
     folder: TempDir,
@@ -66,10 +72,10 @@ impl Bench {
 async fn a_plugin_is_started_once_for_many_calls() {
     let bench = Bench::new();
     let plugin = bench.plugin("hello", "tools hello bye");
-    assert!(plugin.is_unknown());
+    assert!(is_unknown(&plugin));
     plugin.learn(|| bench.place()).await;
     let names: Vec<String> = plugin.tools().unwrap().iter().map(|tool| tool.name.to_string()).collect();
-    assert_eq!((names.join(" "), plugin.is_unknown()), ("hello bye".into(), false));
+    assert_eq!((names.join(" "), is_unknown(&plugin)), ("hello bye".into(), false));
     for _ in 0..3 {
         assert_eq!(bench.call(&plugin, "bye").await, Ok(r#"hello "bye" {"n":1}"#.into()));
     }
@@ -151,9 +157,9 @@ async fn after_three_faults_in_a_row_it_waits() {
         fault.starts_with("plugin p: it failed 3 times in a row and is tried again in 0 s; the last: it ended"),
         "{fault}"
     );
-    assert_eq!((bench.events.count("start p"), plugin.tools().is_none(), plugin.is_unknown()), (5, true, false));
+    assert_eq!((bench.events.count("start p"), plugin.tools().is_none(), is_unknown(&plugin)), (5, true, false));
     tokio::time::sleep(TIMES.wait).await;
-    assert!(plugin.is_unknown() && bench.call(&plugin, "hello").await.is_ok());
+    assert!(is_unknown(&plugin) && bench.call(&plugin, "hello").await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +182,7 @@ async fn one_that_may_not_run_is_not_started() {
     };
     let plugin = Plugin::new(found, TIMES);
     assert_eq!(bench.call(&plugin, "x").await.unwrap_err(), "plugin p: asks for network");
-    assert!(!plugin.is_unknown());
+    assert!(!is_unknown(&plugin));
     assert_eq!(bench.events.count("start p"), 0);
 }
 

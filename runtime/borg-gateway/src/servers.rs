@@ -80,9 +80,7 @@ impl Servers {
 impl Last {
     fn take(&mut self, tools: Vec<Tool>) {
         self.fault = None;
-        if self.tools.as_deref() != Some(tools.as_slice()) {
-            self.tools = Some(tools.into());
-        }
+        self.tools = Some(List::renew(self.tools.take(), tools));
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// What happened, in order: `start NAME`, `cancelled NAME`, `end NAME`.
+/// What happened, in order: `start NAME`, `list NAME`, `cancelled NAME`, `end NAME`.
 #[derive(Clone, Default)]
 pub struct Events(Arc<Mutex<Vec<String>>>);
 
@@ -55,7 +55,7 @@ fn run(stream: UnixStream, plugins: PathBuf, events: &Events) {
     let name = first["run"]["name"].as_str().unwrap().to_owned();
     events.add(format!("start {name}"));
     let script = fs::read_to_string(plugins.join(format!("{name}.py"))).unwrap();
-    let mut plugin = Plugin { name: &name, script: script.trim(), out: stream, events };
+    let mut plugin = Plugin { name: &name, script: script.trim(), out: stream, events, sulks: false };
     // A client that hangs up is how most of these end.
     let _ = lines.map_while(Result::ok).try_for_each(|line| plugin.hear(&line));
     events.add(format!("end {name}"));
@@ -66,6 +66,8 @@ struct Plugin<'a> {
     script: &'a str,
     out: UnixStream,
     events: &'a Events,
+    /// It names its tools no more.
+    sulks: bool,
 }
 
 impl Plugin<'_> {
@@ -79,9 +81,13 @@ impl Plugin<'_> {
 
     fn hear(&mut self, line: &str) -> std::io::Result<()> {
         let message: Value = serde_json::from_str(line).unwrap();
+        if message["method"] == "tools/list" {
+            self.events.add(format!("list {}", self.name));
+        }
         let (word, rest) = self.script.split_once(' ').unwrap_or((self.script, ""));
         match (word, message["method"].as_str().unwrap_or_default()) {
             (_, "notifications/cancelled") => self.events.add(format!("cancelled {}", self.name)),
+            (_, "tools/list") if self.sulks => {}
             ("mute", _) | (_, "notifications/initialized") => {}
             ("broken", _) => {
                 self.say(&json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": rest } }))?;
@@ -127,6 +133,11 @@ impl Plugin<'_> {
                 let note =
                     json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": "x".repeat(1 << 16) });
                 (0..200_000).try_for_each(|_| self.say(&note))?;
+            }
+            "fickle" | "sulk" => {
+                self.sulks = params["name"] == "sulk";
+                let note = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" });
+                (0..100).try_for_each(|_| self.say(&note))?;
             }
             "slow" => {
                 let token = &params["_meta"]["progressToken"];
