@@ -14,11 +14,13 @@ mod link;
 mod listing;
 mod message;
 mod names;
+mod pairs;
 mod plugin;
 mod plugins;
 mod questions;
 mod redact;
 mod report;
+mod secret;
 mod servers;
 #[cfg(test)]
 #[path = "../tests/common/host.rs"]

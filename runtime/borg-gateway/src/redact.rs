@@ -3,6 +3,9 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use crate::pairs;
+use crate::secret::is_secret;
+
 /// What stands where a secret was.
 const GONE: &str = "[redacted]";
 /// What stands where more was.
@@ -17,42 +20,15 @@ const EDGE: usize = 512;
 const VALUES: usize = 100;
 const DEPTH: usize = 8;
 
-/// Parts of the names of what is nobody's business, without case and punctuation.
-const SECRET_NAMES: [&str; 12] = [
-    "accesskey",
-    "apikey",
-    "authorization",
-    "bearer",
-    "cookie",
-    "credential",
-    "passphrase",
-    "passwd",
-    "password",
-    "privatekey",
-    "secret",
-    "token",
-];
-/// Names that are so short that only the whole counts.
-const SHORT_NAMES: [&str; 4] = ["auth", "pass", "pin", "pwd"];
-
-/// Secrets by their look, and what stands for them. The order matters: a pair's value is taken last, when what is in it
-/// has gone already.
-const LOOKS: [(&str, &str); 6] = [
+/// Secrets by their look, and what stands for them.
+const LOOKS: [(&str, &str); 4] = [
     (r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)", GONE),
     (r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}", "$1 [redacted]"),
     (
         r"\b(?:(?:sk-|gh[pousr]_|github_pat_|glpat-|hf_|AIza|xox[a-z]-)[A-Za-z0-9_-]{12,}|AKIA[0-9A-Z]{12,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)",
         GONE,
     ),
-    (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@"'<>]+@"#, "${1}[redacted]@"),
-    (r#"(?i)((?:authorization|cookie)(?:\\*["'])?\s*[:=]\s*(?:\\*["'])?)[^\r\n"'\\]+"#, "${1}[redacted]"),
-    (
-        r#"(?ix)
-        ([\w.-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|access[_-]?key)[\w.-]*
-        (?:\\*["'])?\s*[:=]\s*)
-        (?: \\+"(?s:.*?)(?:\\+"|\z) | "(?:[^"\\]|\\.)*"? | '[^']*'? | [^\r\n,;&"'}\]]+ )"#,
-        "${1}[redacted]",
-    ),
+    (r#"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s"'<>]+@"#, "${1}[redacted]@"),
 ];
 
 #[derive(Debug)]
@@ -73,6 +49,8 @@ impl Redactor {
                 seen = redacted;
             }
         }
+        // Last, when what is in a value has gone already.
+        let seen = pairs::hide(&seen, GONE);
         let edge = if window.len() < text.len() { EDGE } else { 0 };
         let most = SHOWN.min(seen.len().saturating_sub(edge));
         if most == seen.len() {
@@ -103,12 +81,14 @@ impl Redactor {
 
     fn items(&self, items: &[Value], depth: usize, left: &mut usize) -> Vec<Value> {
         let mut shown = Vec::new();
+        let mut follows = false;
         for item in items {
             if *left == 0 {
                 shown.push(MORE.into());
                 break;
             }
-            shown.push(self.copy(item, depth - 1, left));
+            shown.push(if follows { GONE.into() } else { self.copy(item, depth - 1, left) });
+            follows = item.as_str().is_some_and(pairs::is_flag);
         }
         shown
     }
@@ -125,12 +105,6 @@ impl Redactor {
         }
         shown
     }
-}
-
-/// Whether a key names a secret, however it is spelt: `api_key`, `apiKey`, `X-Api-Key`.
-fn is_secret(key: &str) -> bool {
-    let plain: String = key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    SHORT_NAMES.contains(&plain.as_str()) || SECRET_NAMES.iter().any(|name| plain.contains(name))
 }
 
 #[cfg(test)]
