@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rmcp::model::{CallToolResult, JsonObject};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
 use crate::fault::Fault;
 use crate::folder::{Found, Standing};
@@ -130,17 +130,30 @@ impl Plugin {
         tool: &str,
         arguments: JsonObject,
         progress: Option<Progress>,
+        until: Deadline,
     ) -> Result<CallToolResult, Fault> {
+        let begun = Instant::now();
         let Ok(Ok(_turn)) = timeout(self.times.turn, self.calls.acquire()).await else {
             return Err(self.named(&format!("it works on {CALLS} other calls; try again later")));
         };
-        let link = self.link(place).await.map_err(|fault| self.named(&fault))?;
+        let late = |started: Duration| {
+            let (all, started) = (begun.elapsed().as_secs(), started.as_secs());
+            Fault::Late(
+                self.named(&format!("no answer within {all} s, {started} s of which it took to start")).to_string(),
+            )
+        };
+        let link = timeout_at(until, self.link(place)).await.map_err(|_| late(begun.elapsed()))?;
+        let link = link.map_err(|fault| self.named(&fault))?;
+        let started = begun.elapsed();
         link.touch();
         let params = json!({ "name": tool, "arguments": arguments });
-        let answer = match timeout(self.times.call, link.ask("tools/call", params, progress)).await {
+        let (asked, own) = (link.ask("tools/call", params, progress), Deadline::now() + self.times.call);
+        let answer = match timeout_at(own.min(until), asked).await {
             Ok(Ok(result)) => serde_json::from_value(result)
                 .map_err(|e| LinkFault::Broken(format!("its answer is no result of a tool: {e}"))),
             Ok(Err(fault)) => Err(fault),
+            // It had less than its time, and the others' calls of it go on.
+            Err(_) if until < own => return Err(late(started)),
             Err(_) => Err(LinkFault::Broken(format!("no answer within {} s", self.times.call.as_secs()))),
         };
         link.touch();

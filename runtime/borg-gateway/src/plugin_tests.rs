@@ -54,8 +54,14 @@ impl Bench {
     }
 
     async fn call(&self, plugin: &Plugin, tool: &str) -> Result<String, String> {
+        self.call_for(plugin, tool, Duration::from_secs(55)).await
+    }
+
+    /// Calls, and waits no longer than so.
+    async fn call_for(&self, plugin: &Plugin, tool: &str, time: Duration) -> Result<String, String> {
         let arguments = json!({"n": 1}).as_object().unwrap().clone();
-        let result = plugin.call(|| self.place(), tool, arguments, None).await.map_err(|fault| fault.to_string())?;
+        let called = plugin.call(|| self.place(), tool, arguments, None, Deadline::now() + time);
+        let result = called.await.map_err(|fault| fault.to_string())?;
         Ok(result.content[0].as_text().unwrap().text.clone())
     }
 
@@ -194,4 +200,18 @@ async fn one_that_hangs_takes_few_callers_with_it() {
     let all = futures_util::future::join_all((0..10).map(|_| bench.call(&plugin, "hang"))).await;
     let busy = "plugin p: it works on 4 other calls; try again later";
     assert_eq!(all.iter().filter(|fault| fault.as_ref().is_err_and(|fault| fault == busy)).count(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_takes_of_the_callers_time_and_the_plugin_is_not_blamed() {
+    let bench = Bench::new();
+    let times = Times { start: Duration::from_secs(30), call: Duration::from_secs(30), ..TIMES };
+    let plugin = Plugin { times, ..bench.plugin("p", "lazy hang hello") };
+    let fault = bench.call_for(&plugin, "hang", Duration::from_millis(2200)).await.unwrap_err();
+    assert_eq!(fault, "plugin p: no answer within 2 s, 1 s of which it took to start");
+    bench.events.wait("cancelled p", 1);
+    assert_eq!((plugin.fault(), bench.events.count("end p")), (None, 0));
+    let slower = Plugin { times, ..bench.plugin("q", "mute") };
+    let fault = bench.call_for(&slower, "hello", Duration::from_millis(1200)).await.unwrap_err();
+    assert_eq!(fault, "plugin q: no answer within 1 s, 1 s of which it took to start");
 }

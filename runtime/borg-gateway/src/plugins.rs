@@ -8,6 +8,7 @@ use borg_config::PluginHosts;
 use futures_util::future::join_all;
 use rmcp::model::{CallToolResult, JsonObject};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::asking::Asking;
 use crate::fault::Fault;
@@ -150,11 +151,16 @@ impl Plugins {
         tool: &str,
         arguments: JsonObject,
         progress: Option<Progress>,
+        until: Instant,
     ) -> Result<CallToolResult, Fault> {
         let Some(plugin) = self.table().plugins.get(plugin).cloned() else {
             return Err(Fault::Source(format!("there is no plugin {plugin} any more")));
         };
-        plugin.call(|| self.place(), tool, arguments, progress).await
+        let outcome = plugin.call(|| self.place(), tool, arguments, progress, until).await;
+        if matches!(outcome, Err(Fault::Late(_))) {
+            tokio::spawn(async move { plugin.prod().await });
+        }
+        outcome
     }
 
     /// Sees, after a call was cancelled, whether its plugin is still good for others.

@@ -45,7 +45,8 @@ impl Bench {
     }
 
     async fn call(&self, plugin: &str, tool: &str) -> Result<CallToolResult, Fault> {
-        self.plugins.call(plugin, tool, JsonObject::new(), None).await
+        let until = tokio::time::Instant::now() + Duration::from_secs(55);
+        self.plugins.call(plugin, tool, JsonObject::new(), None, until).await
     }
 }
 

@@ -10,6 +10,7 @@ use borg_mcp::client::{Client, ClientFault};
 use futures_util::future::join_all;
 use rmcp::model::{CallToolResult, JsonObject, ListToolsResult, Tool};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::fault::Fault;
 use crate::listing;
@@ -58,12 +59,19 @@ impl Servers {
         self.0.iter().map(heard).collect()
     }
 
-    pub async fn call(&self, server: &str, tool: &str, arguments: JsonObject) -> Result<CallToolResult, Fault> {
+    pub async fn call(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: JsonObject,
+        until: Instant,
+    ) -> Result<CallToolResult, Fault> {
         let Some(server) = self.0.iter().find(|one| one.config.name == server) else {
             return Err(Fault::Source(format!("there is no server {server}")));
         };
         let call = json!({ "name": tool, "arguments": arguments });
-        server.client(CALL_TIME).ask("tools/call", call).await.map_err(|fault| match fault {
+        let left = until.saturating_duration_since(Instant::now());
+        server.client(left.min(CALL_TIME)).ask("tools/call", call).await.map_err(|fault| match fault {
             ClientFault::Answered(error) => Fault::Answered(error),
             other => Fault::Source(format!("{} does not answer: {other}", server.config.name)),
         })

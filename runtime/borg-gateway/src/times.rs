@@ -13,7 +13,7 @@ pub struct Times {
     pub renew: Duration,
     /// To work on others first.
     pub turn: Duration,
-    /// To answer a call.
+    /// To answer a call, if the caller waits so long: a start before it may have taken of his time.
     pub call: Duration,
     /// To say that it is there after a call was cancelled.
     pub ping: Duration,
@@ -29,8 +29,6 @@ impl Default for Times {
             list: Duration::from_secs(10),
             renew: Duration::from_mins(1),
             turn: Duration::from_secs(5),
-            // Less than what a request over HTTP may take, the turn included, so that its caller
-            // hears why.
             call: Duration::from_secs(50),
             ping: Duration::from_secs(5),
             wait: Duration::from_mins(1),

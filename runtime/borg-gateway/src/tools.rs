@@ -11,6 +11,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::audit::Audit;
 use crate::fault::Fault;
@@ -64,13 +65,14 @@ impl Tools {
         offer: &Offer,
         arguments: JsonObject,
         context: &RequestContext<RoleServer>,
+        until: Instant,
     ) -> Result<CallToolResult, Fault> {
         let calling = async {
             match &offer.source {
-                Source::Server(server) => self.0.servers.call(server, &offer.own, arguments).await,
+                Source::Server(server) => self.0.servers.call(server, &offer.own, arguments, until).await,
                 Source::Plugin(plugin) => {
                     let progress = self.progress(context);
-                    self.0.plugins.call(plugin, &offer.own, arguments, progress).await
+                    self.0.plugins.call(plugin, &offer.own, arguments, progress, until).await
                 }
             }
         };
@@ -144,11 +146,12 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let until = borg_mcp::deadline(&context);
         let audit = &self.0.audit;
         let call = audit.begin(Caller::of(&context), &request.name, request.arguments.as_ref());
         let offer = self.find(&request.name).await;
         let outcome = match &offer {
-            Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context).await,
+            Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context, until).await,
             None => Err(Fault::Unknown(request.name.into_owned())),
         };
         audit.end(call, offer.as_ref().map(|offer| &offer.source), &outcome).await;

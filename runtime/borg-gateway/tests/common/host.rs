@@ -1,6 +1,6 @@
 //! A plugin host that runs nothing: what lies in the plugins' folder says how it should behave.
 //!
-//! `tools a b` has these tools, of which some are special by name; `many COUNT BYTES` has so many with descriptions
+//! `tools a b` has these tools, of which some are special by name; `lazy a b`, too, and takes a second to start; `many COUNT BYTES` has so many with descriptions
 //! that long; `broken TEXT`, `garbage` and `mute` have none.
 
 use std::fs;
@@ -95,6 +95,9 @@ impl Plugin<'_> {
             }
             ("garbage", _) => writeln!(self.out, "Hello, I am no JSON")?,
             (_, "initialize") => {
+                if word == "lazy" {
+                    std::thread::sleep(Duration::from_millis(1100));
+                }
                 let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {} });
                 self.answer(&message["id"], hello)?;
             }

@@ -35,6 +35,26 @@ fn a_server_whose_list_is_too_long_is_named_and_left_out() {
 }
 
 #[test]
+fn the_longest_answer_of_a_server_comes_through() {
+    const LONGEST: usize = 16 * 1024 * 1024;
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), |_, question| {
+        if question["method"] == "tools/list" {
+            return crate::server::result(question, json!({ "tools": [crate::bench::tool("large")] }));
+        }
+        let text = "x".repeat(LONGEST);
+        let content = json!([{ "type": "text", "text": text }]);
+        crate::server::result(question, json!({ "content": content, "structuredContent": { "content": text } }))
+    });
+    let bench = bench.start(&["serial"], true);
+    let answer = bench.call("large", json!({}));
+    let length = |value: &serde_json::Value| value.as_str().map(str::len);
+    let result = &answer["result"];
+    assert_eq!(length(&result["content"][0]["text"]), Some(LONGEST));
+    assert_eq!(length(&result["structuredContent"]["content"]), Some(LONGEST));
+}
+
+#[test]
 fn what_a_server_refuses_is_refused() {
     let bench = Bench::new().start(&["files"], true);
     assert_eq!(bench.call("refuse", json!({}))["error"]["message"], "not that");
