@@ -14,8 +14,12 @@ pub enum Fault {
     Late(String),
     /// No tool has this name.
     Unknown(String),
-    /// Whoever called does not want to know any more.
+    /// Whoever called does not want to know any more, and its source was told so.
     Cancelled,
+    /// The same, and its source cannot be told.
+    Left,
+    /// The gateway ends.
+    Stopped,
 }
 
 impl fmt::Display for Fault {
@@ -25,6 +29,8 @@ impl fmt::Display for Fault {
             Fault::Source(text) | Fault::Late(text) => f.write_str(text),
             Fault::Unknown(name) => write!(f, "there is no tool {name}; tools/list names them"),
             Fault::Cancelled => f.write_str("cancelled by the caller"),
+            Fault::Left => f.write_str("the caller left; it may have been done"),
+            Fault::Stopped => f.write_str("the gateway was stopped; it may have been done"),
         }
     }
 }

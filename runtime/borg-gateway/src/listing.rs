@@ -1,8 +1,8 @@
 //! How long a list of tools may be. Every client gets all lists together, so one alone must not fill the answer.
 
-use std::io;
-
 use rmcp::model::Tool;
+
+use crate::count::json_bytes;
 
 const MOST_TOOLS: usize = 256;
 /// Bytes of one list as JSON.
@@ -22,9 +22,7 @@ impl Measure {
         if self.tools > MOST_TOOLS {
             return Err(format!("it has more than {MOST_TOOLS} tools"));
         }
-        let mut counter = Counter(0);
-        serde_json::to_writer(&mut counter, tool).map_err(|e| e.to_string())?;
-        self.bytes += counter.0;
+        self.bytes += json_bytes(tool);
         if self.bytes > MOST_BYTES {
             return Err(format!("its list of tools is longer than {} KiB", MOST_BYTES / 1024));
         }
@@ -36,19 +34,6 @@ impl Measure {
 pub fn check(tools: &[Tool]) -> Result<(), String> {
     let mut measure = Measure::default();
     tools.iter().try_for_each(|tool| measure.add(tool))
-}
-
-struct Counter(usize);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

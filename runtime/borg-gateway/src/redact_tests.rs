@@ -11,6 +11,11 @@ fn redactor() -> &'static Redactor {
     &REDACTOR
 }
 
+/// What is shown of a value where there is much room.
+fn value_of(value: &Value) -> Value {
+    redactor().value(value, &mut Room::new(100_000))
+}
+
 #[test]
 fn keys_that_name_secrets_have_no_value() {
     let value = json!({
@@ -21,7 +26,7 @@ fn keys_that_name_secrets_have_no_value() {
         "path": "note", "count": 3, "password": GONE, "Api-Key": GONE,
         "nested": [{"ACCESS_TOKEN": GONE, "ok": true}], "userPin": GONE, "args": ["--pass", GONE, "-v"],
     });
-    assert_eq!(redactor().value(&value), expected);
+    assert_eq!(value_of(&value), expected);
 }
 
 #[test]
@@ -58,13 +63,16 @@ fn a_private_key_goes_even_when_its_end_is_not_seen() {
 fn long_deep_and_many_are_cut() {
     let shown = redactor().text(&"ü".repeat(10_000));
     assert!(shown.len() < SHOWN + 30 && shown.ends_with("… (20000 bytes)"), "{shown}");
-    let many = redactor().value(&json!(vec![1; 10_000]));
+    let many = value_of(&json!(vec![1; 10_000]));
     assert_eq!((many.as_array().unwrap().len(), &many[VALUES - 1]), (VALUES, &json!(MORE)));
+    let mut room = Room::new(1000);
+    let short = redactor().value(&json!(vec!["\u{1}".repeat(40); 10]), &mut room).to_string();
+    assert!(room.is_full && short.len() < 1000 + 300 && short.ends_with(r#","…"]"#), "{short}");
     let mut deep = json!(1);
     for _ in 0..100 {
         deep = json!([deep]);
     }
-    assert_eq!(redactor().value(&deep).to_string(), format!("{}\"…\"{}", "[".repeat(DEPTH), "]".repeat(DEPTH)));
+    assert_eq!(value_of(&deep).to_string(), format!("{}\"…\"{}", "[".repeat(DEPTH), "]".repeat(DEPTH)));
 }
 
 fn secret_key() -> impl Strategy<Value = String> {
@@ -97,7 +105,7 @@ proptest! {
         let tail: String = secret.chars().skip(4).collect();
         let json = value.to_string();
         let twice = json!(json).to_string();
-        let shown = [redactor.value(&value).to_string(), redactor.text(&json), redactor.text(&twice)];
+        let shown = [value_of(&value).to_string(), redactor.text(&json), redactor.text(&twice)];
         for shown in shown {
             prop_assert!(!shown.contains(&tail) && !shown.contains(json!(tail).to_string().trim_matches('"')), "{shown}");
         }

@@ -79,10 +79,15 @@ impl Tools {
         tokio::select! {
             outcome = calling => outcome,
             () = context.ct.cancelled() => {
-                if let Source::Plugin(plugin) = &offer.source {
-                    self.0.plugins.prod(plugin);
-                }
-                Err(Fault::Cancelled)
+                // What stops the gateway cancels its calls, too, and may be heard of here a moment before.
+                tokio::task::yield_now().await;
+                Err(match (self.0.audit.left(), &offer.source) {
+                    (Fault::Left, Source::Plugin(plugin)) => {
+                        self.0.plugins.prod(plugin);
+                        Fault::Cancelled
+                    }
+                    (fault, _) => fault,
+                })
             }
         }
     }
@@ -147,14 +152,14 @@ impl ServerHandler for Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let until = borg_mcp::deadline(&context);
-        let audit = &self.0.audit;
-        let call = audit.begin(Caller::of(&context), &request.name, request.arguments.as_ref());
         let offer = self.find(&request.name).await;
+        let source = offer.as_ref().map(|offer| &offer.source);
+        let call = self.0.audit.begin(Caller::of(&context), &request.name, source, request.arguments.as_ref()).await;
         let outcome = match &offer {
             Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context, until).await,
             None => Err(Fault::Unknown(request.name.into_owned())),
         };
-        audit.end(call, offer.as_ref().map(|offer| &offer.source), &outcome).await;
+        call.end(&outcome).await;
         response(outcome)
     }
 
