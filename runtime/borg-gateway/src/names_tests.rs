@@ -67,8 +67,29 @@ fn long_names_cannot_be_forged_either() {
 }
 
 #[test]
-fn the_first_server_keeps_a_name_that_two_have() {
-    let names = Names::of(&[server("one", true, &["x"]), server("two", true, &["x"])], &[]);
+fn the_first_server_keeps_a_name_that_two_have_and_the_second_adds_its_own() {
+    let names =
+        Names::of(&[server("one", true, &["x"]), server("two", true, &["x", "y"])], &[plugin("two", &["x", "z"])]);
+    assert_eq!(listed(&names), ["two__x", "x", "y", "z"]);
+    let source = |name: &str| names.get(name).map(|offer| (offer.source.to_string(), offer.own.clone()));
+    let of = |server: &str, own: &str| Some((format!("server {server}"), own.to_owned()));
+    assert_eq!([source("x"), source("one__x")], [of("one", "x"), of("one", "x")]);
+    assert_eq!([source("two__x"), source("two__y"), source("y")], [of("two", "x"), of("two", "y"), of("two", "y")]);
+    // A plugin of a server's name gets none that could be taken for that server's.
+    assert_eq!((names.of_plugin("two"), source("two__z")), ((vec!["z"], vec!["x"]), None));
+}
+
+#[test]
+fn a_servers_long_name_gives_way_to_a_name_that_is_one() {
+    let names = Names::of(&[server("one", true, &["x"]), server("two", true, &["one__x"])], &[]);
+    assert_eq!(listed(&names), ["one__x", "x"]);
+    assert_eq!(names.get("one__x").unwrap().source, Source::Server("two".into()));
+}
+
+#[test]
+fn a_second_server_keeps_its_long_names_while_the_first_is_down() {
+    let names = Names::of(&[server("one", false, &["x"]), server("two", true, &["x"])], &[]);
+    assert_eq!(listed(&names), ["two__x"]);
     assert_eq!(names.get("x").unwrap().source, Source::Server("one".into()));
 }
 

@@ -19,6 +19,22 @@ fn servers_and_plugins_are_one_list() {
 }
 
 #[test]
+fn two_servers_may_have_the_same_tool() {
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), |_, question| {
+        if question["method"] == "tools/list" {
+            return crate::server::result(question, json!({ "tools": [crate::bench::tool("read")] }));
+        }
+        let text = format!("serial {}", question["params"]["name"]);
+        crate::server::result(question, json!({ "content": [{ "type": "text", "text": text }] }))
+    });
+    let bench = bench.start(&["files", "serial"], true);
+    assert_eq!(bench.names(), ["read", "refuse", "serial__read"]);
+    assert_eq!(bench.text("serial__read", json!({})), r#"serial "read""#);
+    assert_eq!(bench.text("files__read", json!({})), r#"files "read" {}"#);
+}
+
+#[test]
 fn a_server_whose_list_is_too_long_is_named_and_left_out() {
     let bench = Bench::new();
     crate::server::serve(&bench.path("serial.sock"), |path, question| {
