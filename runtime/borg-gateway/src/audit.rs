@@ -1,6 +1,9 @@
-//! The audit log: who called what, with which arguments, and what came of it. A line of JSON a call, without secrets.
+//! The audit log: who called what, with which arguments, and what came of it. Two lines of JSON a call, without secrets: one
+//! before anything is done, and one when it is over.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,10 +14,13 @@ use jiff::Timestamp;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
+use crate::count::json_bytes;
 use crate::fault::Fault;
 use crate::names::Source;
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Room};
+use crate::stop::Stop;
 
 /// Its name in its folder.
 const FILE: &str = "audit.log";
@@ -22,164 +28,215 @@ const FILE: &str = "audit.log";
 const MODE: u32 = 0o640;
 /// The most parts of a result that are written down.
 const PARTS: usize = 8;
+/// About how many bytes of arguments and of a result are written down: nobody shall flush the log with few calls.
+const ARGUMENTS: usize = 2048;
+const RESULT: usize = 1024;
 
 #[derive(Debug, Clone)]
-pub struct Audit {
-    redactor: Arc<Redactor>,
+pub struct Audit(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    redactor: Redactor,
     /// Standard error without.
-    file: Option<Arc<Mutex<LogFile>>>,
+    file: Option<Mutex<LogFile>>,
+    stop: Stop,
+    /// Another for each run, so that no two calls of a log have the same number.
+    run: String,
+    calls: AtomicU64,
+    /// Calls that are not over.
+    open: watch::Sender<usize>,
 }
 
-/// A call that has begun.
+/// A call that has begun. One that is dropped is over, too.
 #[derive(Debug)]
 pub struct Call {
-    time: Timestamp,
+    audit: Audit,
+    head: Head,
     begun: Instant,
-    caller: Caller,
-    tool: String,
-    arguments: Value,
+    is_over: bool,
 }
 
-/// A call that is over, as it is written.
-#[derive(Serialize)]
-struct Line {
-    time: Timestamp,
+/// What both lines of a call have.
+#[derive(Debug, Clone, Serialize)]
+struct Head {
+    id: String,
     caller: Caller,
     tool: String,
     source: Option<Source>,
-    arguments: Value,
-    ok: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    time: Timestamp,
+    #[serde(flatten)]
+    event: Event,
+    #[serde(flatten)]
+    head: Head,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Begin,
+    End,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct What {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments: Option<Value>,
+    /// How long they are, where not all are written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ok: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Value>,
-    milliseconds: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<u64>,
 }
 
 impl Audit {
     /// A log that cannot be written keeps the gateway from starting.
-    pub fn new(files: Option<&LineFiles>) -> Result<Self, Failure> {
+    pub fn new(files: Option<&LineFiles>, stop: Stop) -> Result<Self, Failure> {
         let open = |files: &LineFiles| {
             let path = files.folder.join(FILE);
             let mut file = LogFile::new(&path, files.max_size, files.keep).with_mode(MODE);
             file.open().map_err(|e| format!("cannot write the audit log {}: {e}", path.display()))?;
-            Ok::<_, String>(Arc::new(Mutex::new(file)))
+            Ok::<_, String>(Mutex::new(file))
         };
-        Ok(Audit { redactor: Arc::new(Redactor::new()?), file: files.map(open).transpose()? })
+        let file = files.map(open).transpose()?;
+        // The standard library's own randomness does for a number that need not be secret.
+        let run = format!("{:08x}", RandomState::new().build_hasher().finish() >> 32);
+        let (calls, open) = (AtomicU64::new(1), watch::Sender::new(0));
+        Ok(Audit(Arc::new(Inner { redactor: Redactor::new()?, file, stop, run, calls, open })))
     }
 
-    pub fn begin(&self, caller: Caller, tool: &str, arguments: Option<&JsonObject>) -> Call {
-        let arguments = arguments.map_or(Value::Null, |arguments| self.redactor.object(arguments));
-        let tool = self.redactor.text(tool);
-        Call { time: Timestamp::now(), begun: Instant::now(), caller, tool, arguments }
-    }
-
-    /// Writes the line. Whoever waits for this before he answers gives no answer without one.
-    pub async fn end(&self, call: Call, source: Option<&Source>, outcome: &Result<CallToolResult, Fault>) {
-        let (error, result) = self.outcome(outcome);
-        let Call { time, begun, caller, tool, arguments } = call;
-        let (ok, milliseconds) = (error.is_none(), begun.elapsed().as_millis());
-        let line = Line { time, caller, tool, source: source.cloned(), arguments, ok, error, result, milliseconds };
-        let file = self.file.clone();
+    /// Writes the first line. Whoever waits for this before he does anything does nothing that is not written down.
+    pub async fn begin(
+        &self,
+        caller: Caller,
+        tool: &str,
+        source: Option<&Source>,
+        arguments: Option<&JsonObject>,
+    ) -> Call {
+        let Inner { redactor, run, calls, .. } = &*self.0;
+        let id = format!("{run}-{}", calls.fetch_add(1, Ordering::Relaxed));
+        let head = Head { id, caller, tool: redactor.text(tool), source: source.cloned() };
+        let mut room = Room::new(ARGUMENTS);
+        let shown = arguments.map(|arguments| redactor.object(arguments, &mut room));
+        let arguments_bytes = arguments.filter(|_| room.is_full).map(json_bytes);
+        let what = What { arguments: shown, arguments_bytes, ..What::default() };
+        self.0.open.send_modify(|open| *open += 1);
+        let call = Call { audit: self.clone(), head, begun: Instant::now(), is_over: false };
+        let (audit, line) = (self.clone(), call.line(Event::Begin, what));
         // It fails when the program ends.
-        let _ = tokio::task::spawn_blocking(move || write(file.as_deref(), &line)).await;
+        let _ = tokio::task::spawn_blocking(move || audit.0.write(&line)).await;
+        call
     }
 
-    fn outcome(&self, outcome: &Result<CallToolResult, Fault>) -> (Option<String>, Option<Value>) {
-        match outcome {
-            Err(fault) => (Some(self.redactor.text(&fault.to_string())), None),
-            Ok(result) if result.is_error == Some(true) => {
-                let text = result.content.iter().find_map(ContentBlock::as_text);
-                (Some(text.map_or_else(|| "an error".into(), |text| self.redactor.text(&text.text))), None)
-            }
-            Ok(result) => (None, Some(self.result(result))),
-        }
+    /// Waits until all calls are over and written down.
+    pub async fn quiet(&self) {
+        let _ = self.0.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
-    fn result(&self, result: &CallToolResult) -> Value {
-        if result.content.is_empty() {
-            return result.structured_content.as_ref().map_or(Value::Null, |value| self.redactor.value(value));
-        }
-        let part = |block: &ContentBlock| match block {
-            ContentBlock::Text(text) => Value::String(self.redactor.text(&text.text)),
-            ContentBlock::Image(_) => json!("(an image)"),
-            ContentBlock::Audio(_) => json!("(a sound)"),
-            ContentBlock::ResourceLink(link) => json!(self.redactor.text(&link.uri)),
-            _ => json!("(a resource)"),
-        };
-        result.content.iter().take(PARTS).map(part).collect()
+    /// What became of a call that nobody waits for any more.
+    pub fn left(&self) -> Fault {
+        if self.0.stop.is_on() { Fault::Stopped } else { Fault::Left }
     }
 }
 
-fn write(file: Option<&Mutex<LogFile>>, line: &Line) {
-    let mut text = match serde_json::to_string(line) {
-        Ok(text) => text,
-        Err(e) => format!("{{\"error\":\"a call could not be written down: {e}\"}}"),
-    };
-    text.push('\n');
-    let written = file.map(|file| file.lock().unwrap_or_else(PoisonError::into_inner).write(&text));
-    let mut stderr = std::io::stderr().lock();
-    match written {
-        Some(Ok(())) => {}
-        None => drop(stderr.write_all(text.as_bytes())),
-        // The journal has it then.
-        Some(Err(e)) => drop(write!(stderr, "cannot write the audit log: {e}\n{text}")),
+impl Call {
+    fn line(&self, event: Event, what: What) -> Line {
+        Line { time: Timestamp::now(), event, head: self.head.clone(), what }
+    }
+
+    /// Writes the last line. Whoever waits for this before he answers gives no answer without one.
+    pub async fn end(mut self, outcome: &Result<CallToolResult, Fault>) {
+        let line = self.last(outcome);
+        let write = move || {
+            self.audit.0.write(&line);
+            self.is_over = true;
+        };
+        // It fails when the program ends.
+        let _ = tokio::task::spawn_blocking(write).await;
+    }
+
+    fn last(&self, outcome: &Result<CallToolResult, Fault>) -> Line {
+        let what = self.audit.0.outcome(outcome);
+        let milliseconds = u64::try_from(self.begun.elapsed().as_millis()).ok();
+        self.line(Event::End, What { ok: Some(what.error.is_none()), milliseconds, ..what })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.audit.0.write(&self.last(&Err(self.audit.left())));
+        }
+        self.audit.0.open.send_modify(|open| *open -= 1);
+    }
+}
+
+impl Inner {
+    fn outcome(&self, outcome: &Result<CallToolResult, Fault>) -> What {
+        let error = |text: &str| What { error: Some(self.redactor.text(text)), ..What::default() };
+        match outcome {
+            Err(fault) => error(&fault.to_string()),
+            Ok(result) if result.is_error == Some(true) => {
+                error(result.content.iter().find_map(ContentBlock::as_text).map_or("an error", |text| &text.text))
+            }
+            Ok(result) => self.result(result),
+        }
+    }
+
+    fn result(&self, result: &CallToolResult) -> What {
+        let mut room = Room::new(RESULT);
+        if result.content.is_empty() {
+            let structure = result.structured_content.as_ref().unwrap_or(&Value::Null);
+            let shown = Some(self.redactor.value(structure, &mut room));
+            return What {
+                result: shown,
+                result_bytes: room.is_full.then(|| json_bytes(structure)),
+                ..What::default()
+            };
+        }
+        let part = |block: &ContentBlock| match block {
+            ContentBlock::Text(text) => self.redactor.text_in(&text.text, &mut room),
+            ContentBlock::Image(_) => json!("(an image)"),
+            ContentBlock::Audio(_) => json!("(a sound)"),
+            ContentBlock::ResourceLink(link) => self.redactor.text_in(&link.uri, &mut room),
+            _ => json!("(a resource)"),
+        };
+        let shown = result.content.iter().take(PARTS).map(part).collect();
+        let is_cut = room.is_full || result.content.len() > PARTS;
+        What { result: Some(shown), result_bytes: is_cut.then(|| json_bytes(&result.content)), ..What::default() }
+    }
+
+    fn write(&self, line: &Line) {
+        let mut text = match serde_json::to_string(line) {
+            Ok(text) => text,
+            Err(e) => format!("{{\"error\":\"a call could not be written down: {e}\"}}"),
+        };
+        text.push('\n');
+        let written = self.file.as_ref().map(|file| file.lock().unwrap_or_else(PoisonError::into_inner).write(&text));
+        let mut stderr = std::io::stderr().lock();
+        match written {
+            Some(Ok(())) => {}
+            None => drop(stderr.write_all(text.as_bytes())),
+            // The journal has it then.
+            Some(Err(e)) => drop(write!(stderr, "cannot write the audit log: {e}\n{text}")),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn audit(folder: &std::path::Path) -> Audit {
-        Audit::new(Some(&LineFiles { folder: folder.to_owned(), max_size: 1_000_000, keep: 1 })).unwrap()
-    }
-
-    async fn line(arguments: Value, outcome: Result<CallToolResult, Fault>) -> Value {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = audit(folder.path());
-        let call = audit.begin(Caller::Token, "write\nfile", arguments.as_object());
-        audit.end(call, Some(&Source::Plugin("p".into())), &outcome).await;
-        let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
-        assert_eq!(text.matches('\n').count(), 1, "{text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_call_is_one_line() {
-        let result = CallToolResult::success(vec![ContentBlock::text("done\n{\"ok\":false}")]);
-        let line = line(json!({"text": "a\n{}", "password": "hunter2"}), Ok(result)).await;
-        assert_eq!(line["caller"], json!({"by": "token"}));
-        assert_eq!((&line["tool"], &line["source"]), (&json!("write\nfile"), &json!("plugin p")));
-        assert_eq!(line["arguments"], json!({"text": "a\n{}", "password": "[redacted]"}));
-        assert_eq!((&line["ok"], &line["result"]), (&json!(true), &json!(["done\n{\"ok\":false}"])));
-        assert!(line["milliseconds"].is_u64() && line.get("error").is_none(), "{line}");
-        line["time"].as_str().unwrap().parse::<Timestamp>().unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_fault_is_told_without_its_secrets() {
-        for outcome in [
-            Err(Fault::Source("Bearer abcdefgh0123 is wrong".into())),
-            Ok(borg_mcp::fault("Bearer abcdefgh0123 is wrong")),
-        ] {
-            let line = line(Value::Null, outcome).await;
-            assert_eq!((&line["ok"], &line["error"]), (&json!(false), &json!("Bearer [redacted] is wrong")));
-            assert!(line.get("result").is_none() && line["arguments"].is_null(), "{line}");
-        }
-    }
-
-    #[tokio::test]
-    async fn without_text_the_structure_is_kept() {
-        let mut result = CallToolResult::structured(json!({"n": 1, "token": "x"}));
-        result.content.clear();
-        assert_eq!(line(json!({}), Ok(result)).await["result"], json!({"n": 1, "token": "[redacted]"}));
-    }
-
-    #[test]
-    fn a_log_that_cannot_be_written_is_named() {
-        let files = LineFiles { folder: "/none".into(), max_size: 1, keep: 1 };
-        let fault = Audit::new(Some(&files)).unwrap_err().to_string();
-        assert!(fault.starts_with("cannot write the audit log /none/audit.log: No such file"), "{fault}");
-    }
-}
+#[path = "audit_tests.rs"]
+mod tests;

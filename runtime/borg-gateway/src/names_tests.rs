@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 
-fn tools(names: &[&str]) -> Vec<Tool> {
-    names.iter().map(|name| Tool::new((*name).to_owned(), "", Arc::new(serde_json::Map::new()))).collect()
+fn tools(names: &[&str]) -> List {
+    let tool = |name: &&str| Tool::new((*name).to_owned(), "", Arc::new(serde_json::Map::new()));
+    names.iter().map(tool).collect::<Vec<_>>().into()
 }
 
 fn server(name: &str, up: bool, names: &[&str]) -> Heard {
@@ -66,7 +67,39 @@ fn long_names_cannot_be_forged_either() {
 }
 
 #[test]
-fn the_first_server_keeps_a_name_that_two_have() {
-    let names = Names::of(&[server("one", true, &["x"]), server("two", true, &["x"])], &[]);
+fn the_first_server_keeps_a_name_that_two_have_and_the_second_adds_its_own() {
+    let names =
+        Names::of(&[server("one", true, &["x"]), server("two", true, &["x", "y"])], &[plugin("two", &["x", "z"])]);
+    assert_eq!(listed(&names), ["two__x", "x", "y", "z"]);
+    let source = |name: &str| names.get(name).map(|offer| (offer.source.to_string(), offer.own.clone()));
+    let of = |server: &str, own: &str| Some((format!("server {server}"), own.to_owned()));
+    assert_eq!([source("x"), source("one__x")], [of("one", "x"), of("one", "x")]);
+    assert_eq!([source("two__x"), source("two__y"), source("y")], [of("two", "x"), of("two", "y"), of("two", "y")]);
+    // A plugin of a server's name gets none that could be taken for that server's.
+    assert_eq!((names.of_plugin("two"), source("two__z")), ((vec!["z"], vec!["x"]), None));
+}
+
+#[test]
+fn a_servers_long_name_gives_way_to_a_name_that_is_one() {
+    let names = Names::of(&[server("one", true, &["x"]), server("two", true, &["one__x"])], &[]);
+    assert_eq!(listed(&names), ["one__x", "x"]);
+    assert_eq!(names.get("one__x").unwrap().source, Source::Server("two".into()));
+}
+
+#[test]
+fn a_second_server_keeps_its_long_names_while_the_first_is_down() {
+    let names = Names::of(&[server("one", false, &["x"]), server("two", true, &["x"])], &[]);
+    assert_eq!(listed(&names), ["two__x"]);
     assert_eq!(names.get("x").unwrap().source, Source::Server("one".into()));
+}
+
+#[test]
+fn names_are_made_anew_only_when_something_has_changed() {
+    let cache = Cache::default();
+    let (servers, plugins) = ([server("files", true, &["read"])], [plugin("a", &["x"])]);
+    let first = cache.names(servers.to_vec(), plugins.to_vec());
+    assert!(Arc::ptr_eq(&first, &cache.names(servers.to_vec(), plugins.to_vec())));
+    let down = [Heard { up: false, ..servers[0].clone() }];
+    assert_eq!(listed(&cache.names(down.to_vec(), plugins.to_vec())), ["x"]);
+    assert_eq!(listed(&cache.names(servers.to_vec(), vec![plugin("a", &["x", "y"])])), ["read", "x", "y"]);
 }

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rmcp::model::{CallToolResult, JsonObject, Tool};
+use rmcp::model::{CallToolResult, JsonObject};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
 use crate::fault::Fault;
 use crate::folder::{Found, Standing};
 use crate::greet::{greet, tools};
 use crate::link::Link;
+use crate::names::List;
 use crate::questions::{LinkFault, Progress};
 use crate::times::Times;
 
@@ -30,12 +31,21 @@ pub struct Plugin {
     /// One starts it, others wait for that.
     turn: tokio::sync::Mutex<()>,
     calls: Semaphore,
+    /// Whether it was asked for its tools to an end, good or bad.
+    settled: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Kept while it rests. None before it has named them, and when it cannot any more.
-    tools: Option<Vec<Tool>>,
+    /// Kept while it rests and while it is asked again. None before it has named them, and when it cannot any more.
+    tools: Option<List>,
+    /// It says that it has others now.
+    stale: bool,
+    /// It is asked for them.
+    asking: bool,
+    /// When it was first asked for them, and when it was last asked again.
+    asked: Option<Instant>,
+    renewed: Option<Instant>,
     link: Option<Arc<Link>>,
     fault: Option<String>,
     /// Faults without a good answer between them.
@@ -46,15 +56,15 @@ struct State {
 
 impl Plugin {
     pub fn new(found: Found, times: Times) -> Self {
-        let calls = Semaphore::new(CALLS);
-        Plugin { found, times, state: Mutex::default(), turn: tokio::sync::Mutex::default(), calls }
+        let (calls, settled) = (Semaphore::new(CALLS), watch::Sender::new(false));
+        Plugin { found, times, state: Mutex::default(), turn: tokio::sync::Mutex::default(), calls, settled }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn tools(&self) -> Option<Vec<Tool>> {
+    pub fn tools(&self) -> Option<List> {
         self.state().tools.clone()
     }
 
@@ -62,23 +72,55 @@ impl Plugin {
         self.state().fault.clone()
     }
 
-    /// Whether its tools should be asked for.
-    pub fn is_unknown(&self) -> bool {
+    /// Says whether its tools should be asked for, and if so that it is done. Ends with [`Plugin::end_asking`].
+    pub fn begin_asking(&self) -> bool {
+        let now = Instant::now();
         let mut state = self.state();
-        if state.link.as_ref().is_some_and(|link| link.take_tools_changed()) {
-            state.tools = None;
+        if !self.is_wanting(&mut state, now) {
+            return false;
         }
-        let ready = state.waits.is_none_or(|until| until <= Instant::now());
-        matches!(self.found.standing, Standing::Runs(_)) && ready && state.tools.is_none()
+        state.asking = true;
+        state.stale = false;
+        if state.tools.is_some() {
+            state.renewed = Some(now);
+        }
+        state.asked.get_or_insert(now);
+        true
+    }
+
+    pub fn end_asking(&self) {
+        self.state().asking = false;
+        self.settled.send_replace(true);
+    }
+
+    fn is_wanting(&self, state: &mut State, now: Instant) -> bool {
+        state.stale |= state.link.as_ref().is_some_and(|link| link.take_tools_changed());
+        let ready = state.waits.is_none_or(|until| until <= now);
+        let renews = state.stale && state.renewed.is_none_or(|last| last + self.times.renew <= now);
+        let wants = state.tools.is_none() || renews;
+        matches!(self.found.standing, Standing::Runs(_)) && ready && wants && !state.asking
+    }
+
+    /// Waits while it is asked for its tools for the first time, and not for long.
+    pub async fn settled(&self) {
+        let Some(asked) = self.state().asked else { return };
+        let mut settled = self.settled.subscribe();
+        let _ = timeout_at((asked + self.times.list).into(), settled.wait_for(|settled| *settled)).await;
     }
 
     /// Learns its tools, starting it if it does not run.
     pub async fn learn(&self, place: impl FnOnce() -> Option<OwnedSemaphorePermit>) {
         let Ok(link) = self.link(place).await else { return };
-        match timeout(self.times.start, tools(&link)).await {
-            Ok(Ok(tools)) => self.state().tools = Some(tools),
-            Ok(Err(fault)) => self.failed(Some(&link), &fault),
-            Err(_) => self.failed(Some(&link), "it did not name its tools in time"),
+        let named = timeout(self.times.start, tools(&link)).await;
+        match named.unwrap_or_else(|_| Err("it did not name its tools in time".into())) {
+            Ok(tools) => {
+                let mut state = self.state();
+                state.tools = Some(List::renew(state.tools.take(), tools));
+            }
+            Err(fault) => {
+                self.state().tools = None;
+                self.failed(Some(&link), &fault);
+            }
         }
     }
 
@@ -88,17 +130,30 @@ impl Plugin {
         tool: &str,
         arguments: JsonObject,
         progress: Option<Progress>,
+        until: Deadline,
     ) -> Result<CallToolResult, Fault> {
+        let begun = Instant::now();
         let Ok(Ok(_turn)) = timeout(self.times.turn, self.calls.acquire()).await else {
             return Err(self.named(&format!("it works on {CALLS} other calls; try again later")));
         };
-        let link = self.link(place).await.map_err(|fault| self.named(&fault))?;
+        let late = |started: Duration| {
+            let (all, started) = (begun.elapsed().as_secs(), started.as_secs());
+            Fault::Late(
+                self.named(&format!("no answer within {all} s, {started} s of which it took to start")).to_string(),
+            )
+        };
+        let link = timeout_at(until, self.link(place)).await.map_err(|_| late(begun.elapsed()))?;
+        let link = link.map_err(|fault| self.named(&fault))?;
+        let started = begun.elapsed();
         link.touch();
         let params = json!({ "name": tool, "arguments": arguments });
-        let answer = match timeout(self.times.call, link.ask("tools/call", params, progress)).await {
+        let (asked, own) = (link.ask("tools/call", params, progress), Deadline::now() + self.times.call);
+        let answer = match timeout_at(own.min(until), asked).await {
             Ok(Ok(result)) => serde_json::from_value(result)
                 .map_err(|e| LinkFault::Broken(format!("its answer is no result of a tool: {e}"))),
             Ok(Err(fault)) => Err(fault),
+            // It had less than its time, and the others' calls of it go on.
+            Err(_) if until < own => return Err(late(started)),
             Err(_) => Err(LinkFault::Broken(format!("no answer within {} s", self.times.call.as_secs()))),
         };
         link.touch();

@@ -10,11 +10,17 @@ use crate::testing::{Events, host};
 
 const TIMES: Times = Times {
     start: Duration::from_millis(500),
+    list: Duration::from_millis(300),
+    renew: Duration::from_mins(1),
     turn: Duration::from_millis(100),
     call: Duration::from_millis(500),
     ping: Duration::from_millis(200),
     wait: Duration::from_millis(800),
 };
+
+fn is_unknown(plugin: &Plugin) -> bool {
+    plugin.is_wanting(&mut plugin.state(), Instant::now())
+}
 
 struct Bench {
     folder: TempDir,
@@ -48,8 +54,14 @@ impl Bench {
     }
 
     async fn call(&self, plugin: &Plugin, tool: &str) -> Result<String, String> {
+        self.call_for(plugin, tool, Duration::from_secs(55)).await
+    }
+
+    /// Calls, and waits no longer than so.
+    async fn call_for(&self, plugin: &Plugin, tool: &str, time: Duration) -> Result<String, String> {
         let arguments = json!({"n": 1}).as_object().unwrap().clone();
-        let result = plugin.call(|| self.place(), tool, arguments, None).await.map_err(|fault| fault.to_string())?;
+        let called = plugin.call(|| self.place(), tool, arguments, None, Deadline::now() + time);
+        let result = called.await.map_err(|fault| fault.to_string())?;
         Ok(result.content[0].as_text().unwrap().text.clone())
     }
 
@@ -66,10 +78,10 @@ impl Bench {
 async fn a_plugin_is_started_once_for_many_calls() {
     let bench = Bench::new();
     let plugin = bench.plugin("hello", "tools hello bye");
-    assert!(plugin.is_unknown());
+    assert!(is_unknown(&plugin));
     plugin.learn(|| bench.place()).await;
     let names: Vec<String> = plugin.tools().unwrap().iter().map(|tool| tool.name.to_string()).collect();
-    assert_eq!((names.join(" "), plugin.is_unknown()), ("hello bye".into(), false));
+    assert_eq!((names.join(" "), is_unknown(&plugin)), ("hello bye".into(), false));
     for _ in 0..3 {
         assert_eq!(bench.call(&plugin, "bye").await, Ok(r#"hello "bye" {"n":1}"#.into()));
     }
@@ -89,6 +101,8 @@ async fn what_is_wrong_at_the_start_is_said() {
     assert!(garbage.contains("no message of JSON-RPC") && garbage.ends_with(r#""Hello, I am no JSON""#), "{garbage}");
     assert_eq!(bench.fault("mute").await, "it did not start in time");
     assert_eq!(bench.fault("tools a a").await, "it has two tools a");
+    assert_eq!(bench.fault("many 300 1").await, "it has more than 256 tools");
+    assert_eq!(bench.fault("many 40 100000").await, "its list of tools is longer than 256 KiB");
     assert_eq!(bench.places.available_permits(), 8);
 }
 
@@ -149,9 +163,9 @@ async fn after_three_faults_in_a_row_it_waits() {
         fault.starts_with("plugin p: it failed 3 times in a row and is tried again in 0 s; the last: it ended"),
         "{fault}"
     );
-    assert_eq!((bench.events.count("start p"), plugin.tools().is_none(), plugin.is_unknown()), (5, true, false));
+    assert_eq!((bench.events.count("start p"), plugin.tools().is_none(), is_unknown(&plugin)), (5, true, false));
     tokio::time::sleep(TIMES.wait).await;
-    assert!(plugin.is_unknown() && bench.call(&plugin, "hello").await.is_ok());
+    assert!(is_unknown(&plugin) && bench.call(&plugin, "hello").await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +188,7 @@ async fn one_that_may_not_run_is_not_started() {
     };
     let plugin = Plugin::new(found, TIMES);
     assert_eq!(bench.call(&plugin, "x").await.unwrap_err(), "plugin p: asks for network");
-    assert!(!plugin.is_unknown());
+    assert!(!is_unknown(&plugin));
     assert_eq!(bench.events.count("start p"), 0);
 }
 
@@ -186,4 +200,18 @@ async fn one_that_hangs_takes_few_callers_with_it() {
     let all = futures_util::future::join_all((0..10).map(|_| bench.call(&plugin, "hang"))).await;
     let busy = "plugin p: it works on 4 other calls; try again later";
     assert_eq!(all.iter().filter(|fault| fault.as_ref().is_err_and(|fault| fault == busy)).count(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_takes_of_the_callers_time_and_the_plugin_is_not_blamed() {
+    let bench = Bench::new();
+    let times = Times { start: Duration::from_secs(30), call: Duration::from_secs(30), ..TIMES };
+    let plugin = Plugin { times, ..bench.plugin("p", "lazy hang hello") };
+    let fault = bench.call_for(&plugin, "hang", Duration::from_millis(2200)).await.unwrap_err();
+    assert_eq!(fault, "plugin p: no answer within 2 s, 1 s of which it took to start");
+    bench.events.wait("cancelled p", 1);
+    assert_eq!((plugin.fault(), bench.events.count("end p")), (None, 0));
+    let slower = Plugin { times, ..bench.plugin("q", "mute") };
+    let fault = bench.call_for(&slower, "hello", Duration::from_millis(1200)).await.unwrap_err();
+    assert_eq!(fault, "plugin q: no answer within 1 s, 1 s of which it took to start");
 }

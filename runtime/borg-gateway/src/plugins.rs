@@ -8,8 +8,9 @@ use borg_config::PluginHosts;
 use futures_util::future::join_all;
 use rmcp::model::{CallToolResult, JsonObject};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use crate::asking::Asking;
 use crate::fault::Fault;
 use crate::folder::{self, Found};
 use crate::names::Plugged;
@@ -25,8 +26,6 @@ const STARTS: usize = 4;
 const IDLE_TIME: Duration = Duration::from_mins(5);
 /// How often the folder is looked at.
 const LOOK_TIME: Duration = Duration::from_secs(1);
-/// How long a list of tools waits for plugins whose tools are unknown.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Plugins {
@@ -64,35 +63,34 @@ impl Plugins {
     /// Sees what is there without being asked, and ends what nobody asks any more. Never ends.
     pub async fn watch(self: Arc<Self>) {
         loop {
-            // One that hangs must not keep others from being found.
-            drop(self.learn().await);
+            self.learn().await;
             self.rest();
             tokio::time::sleep(LOOK_TIME).await;
         }
     }
 
-    /// Looks at the folder, and waits a while for plugins that are new.
+    /// Looks at the folder, and waits a while for plugins that are new. What is known of the others holds.
     pub async fn refresh(self: &Arc<Self>) {
-        let asked = self.learn().await;
-        let _ = tokio::time::timeout(PATIENCE, join_all(asked)).await;
+        self.learn().await;
+        let all = self.all();
+        join_all(all.iter().map(|plugin| plugin.settled())).await;
     }
 
-    /// Looks at the folder and begins to ask those whose tools are unknown.
-    async fn learn(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
+    /// Looks at the folder and begins to ask those whose tools are unknown or have changed.
+    async fn learn(self: &Arc<Self>) {
         self.look().await;
-        let unknown = self.all().into_iter().filter(|plugin| plugin.is_unknown());
-        let ask = |plugin| {
+        for asking in self.all().into_iter().filter_map(Asking::begin) {
             let own = Arc::clone(self);
-            tokio::spawn(async move { own.ask(plugin).await })
-        };
-        unknown.map(ask).collect()
+            tokio::spawn(async move { own.ask(asking).await });
+        }
     }
 
-    async fn ask(&self, plugin: Arc<Plugin>) {
+    async fn ask(&self, asking: Asking) {
         let Ok(_turn) = self.starts.acquire().await else { return };
-        // Another may have asked meanwhile.
-        if plugin.is_unknown() {
-            plugin.learn(|| self.place()).await;
+        let plugin = asking.plugin();
+        let before = plugin.tools();
+        plugin.learn(|| self.place()).await;
+        if plugin.tools() != before {
             self.changes.send_replace(());
         }
     }
@@ -153,11 +151,16 @@ impl Plugins {
         tool: &str,
         arguments: JsonObject,
         progress: Option<Progress>,
+        until: Instant,
     ) -> Result<CallToolResult, Fault> {
         let Some(plugin) = self.table().plugins.get(plugin).cloned() else {
             return Err(Fault::Source(format!("there is no plugin {plugin} any more")));
         };
-        plugin.call(|| self.place(), tool, arguments, progress).await
+        let outcome = plugin.call(|| self.place(), tool, arguments, progress, until).await;
+        if matches!(outcome, Err(Fault::Late(_))) {
+            tokio::spawn(async move { plugin.prod().await });
+        }
+        outcome
     }
 
     /// Sees, after a call was cancelled, whether its plugin is still good for others.

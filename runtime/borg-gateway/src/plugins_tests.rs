@@ -14,6 +14,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Bench::with(Times::default())
+    }
+
+    fn with(times: Times) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         let plugins = place("plugins");
@@ -23,7 +27,7 @@ impl Bench {
         fs::write(place("plugins.json"), config).unwrap();
         let hosts =
             PluginHosts { host: place("host.sock"), network: place("none.sock"), config: place("plugins.json") };
-        Bench { plugins: Plugins::new(Some(hosts), Times::default()), folder, events }
+        Bench { plugins: Plugins::new(Some(hosts), times), folder, events }
     }
 
     fn write(&self, file: &str, text: &str) {
@@ -41,7 +45,8 @@ impl Bench {
     }
 
     async fn call(&self, plugin: &str, tool: &str) -> Result<CallToolResult, Fault> {
-        self.plugins.call(plugin, tool, JsonObject::new(), None).await
+        let until = tokio::time::Instant::now() + Duration::from_secs(55);
+        self.plugins.call(plugin, tool, JsonObject::new(), None, until).await
     }
 }
 
@@ -113,4 +118,59 @@ async fn a_folder_that_cannot_be_read_has_no_plugins() {
     fs::write(bench.folder.path().join("plugins.json"), "{").unwrap();
     assert_eq!(bench.known().await, "");
     assert!(bench.plugins.fault().unwrap().contains("plugins.json"));
+}
+
+/// No list waits so long.
+const SLOW: Duration = Duration::from_secs(2);
+
+fn slow() -> Times {
+    Times { list: SLOW, start: Duration::from_mins(1), ..Times::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_names_its_tools_is_waited_for_once() {
+    let bench = Bench::with(slow());
+    bench.write("a.py", "mute");
+    bench.write("b.py", "tools one");
+    let begin = Instant::now();
+    assert_eq!(bench.known().await, "b: one");
+    assert!(begin.elapsed() >= SLOW);
+    let begin = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(bench.known().await, "b: one");
+    }
+    assert!(begin.elapsed() < SLOW, "{:?}", begin.elapsed());
+    assert_eq!(bench.events.count("start a"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_asked_again_keeps_its_tools_meanwhile() {
+    let bench = Bench::with(slow());
+    bench.write("a.py", "tools sulk");
+    assert_eq!(bench.known().await, "a: sulk");
+    assert!(bench.call("a", "sulk").await.is_ok());
+    let begin = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(bench.known().await, "a: sulk");
+    }
+    bench.events.wait("list a", 2);
+    assert!(begin.elapsed() < SLOW, "{:?}", begin.elapsed());
+    assert_eq!(bench.known().await, "a: sulk");
+    assert_eq!(bench.events.count("list a"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_always_says_that_it_has_changed_is_asked_again_once() {
+    let bench = Bench::new();
+    bench.write("a.py", "tools fickle");
+    assert_eq!(bench.known().await, "a: fickle");
+    let changes = bench.plugins.changes();
+    for _ in 0..10 {
+        assert!(bench.call("a", "fickle").await.is_ok());
+        assert_eq!(bench.known().await, "a: fickle");
+    }
+    bench.events.wait("list a", 2);
+    assert_eq!(bench.events.count("list a"), 2);
+    // It says so, and it is not so.
+    assert!(!changes.has_changed().unwrap());
 }

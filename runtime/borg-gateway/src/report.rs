@@ -39,7 +39,10 @@ enum State {
 pub fn router(plugins: Arc<Plugins>, tools: Tools) -> Router {
     let report = move || {
         let (plugins, tools) = (Arc::clone(&plugins), tools.clone());
-        async move { Json(report(&plugins, &tools.fresh_names().await)) }
+        async move {
+            let names = tools.fresh_names().await;
+            Json(report(&plugins, &names))
+        }
     };
     Router::new().route("/plugins", get(report))
 }

@@ -1,6 +1,7 @@
 //! The servers whose tools are joined. Each is asked at its Unix socket, and may be down.
 
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -9,9 +10,11 @@ use borg_mcp::client::{Client, ClientFault};
 use futures_util::future::join_all;
 use rmcp::model::{CallToolResult, JsonObject, ListToolsResult, Tool};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::fault::Fault;
-use crate::names::Heard;
+use crate::listing;
+use crate::names::{Heard, List};
 
 /// How long a server may take to name its tools.
 const LIST_TIME: Duration = Duration::from_secs(5);
@@ -31,8 +34,10 @@ struct Server {
 
 #[derive(Debug, Clone, Default)]
 struct Last {
-    tools: Option<Vec<Tool>>,
+    tools: Option<List>,
     up: bool,
+    /// Why its list was not taken, if that is its own fault.
+    fault: Option<String>,
 }
 
 impl Servers {
@@ -48,20 +53,31 @@ impl Servers {
     /// What each said last.
     pub fn heard(&self) -> Vec<Heard> {
         let heard = |server: &Server| {
-            let Last { tools, up } = server.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Last { tools, up, .. } = server.last().clone();
             Heard { server: server.config.name.clone(), tools, up }
         };
         self.0.iter().map(heard).collect()
     }
 
-    pub async fn call(&self, server: &str, tool: &str, arguments: JsonObject) -> Result<CallToolResult, Fault> {
+    pub async fn call(
+        &self,
+        server: &str,
+        tool: &str,
+        arguments: JsonObject,
+        until: Instant,
+    ) -> Result<CallToolResult, Fault> {
         let Some(server) = self.0.iter().find(|one| one.config.name == server) else {
             return Err(Fault::Source(format!("there is no server {server}")));
         };
         let call = json!({ "name": tool, "arguments": arguments });
-        server.client(CALL_TIME).ask("tools/call", call).await.map_err(|fault| match fault {
+        let left = until.saturating_duration_since(Instant::now());
+        server.client(left.min(CALL_TIME)).ask("tools/call", call).await.map_err(|fault| match fault {
             ClientFault::Answered(error) => Fault::Answered(error),
-            other => Fault::Source(format!("{} does not answer: {other}", server.config.name)),
+            // It was asked, and nobody can tell how far it came.
+            fault @ (ClientFault::Late(_) | ClientFault::Broken(_)) => {
+                Fault::Source(format!("{} does not answer: {fault}; it may have been done", server.config.name))
+            }
+            fault => Fault::Source(format!("{} does not answer: {fault}", server.config.name)),
         })
     }
 
@@ -73,6 +89,13 @@ impl Servers {
     }
 }
 
+impl Last {
+    fn take(&mut self, tools: Vec<Tool>) {
+        self.fault = None;
+        self.tools = Some(List::renew(self.tools.take(), tools));
+    }
+}
+
 impl Server {
     fn client(&self, time: Duration) -> Client {
         Client::new(&self.config.socket, time)
@@ -80,14 +103,29 @@ impl Server {
 
     async fn refresh(&self) {
         let listed = self.client(LIST_TIME).ask::<ListToolsResult>("tools/list", json!({})).await;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.up = listed.is_ok();
-        if let Ok(listed) = listed {
-            last.tools = Some(listed.tools);
+        let checked = listed.ok().map(|listed| listing::check(&listed.tools).map(|()| listed.tools));
+        let mut last = self.last();
+        last.up = matches!(checked, Some(Ok(_)));
+        match checked {
+            Some(Ok(tools)) => last.take(tools),
+            Some(Err(fault)) if last.fault.as_ref() != Some(&fault) => {
+                self.say(&fault);
+                last.fault = Some(fault);
+            }
+            _ => {}
         }
     }
 
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, fault: &str) {
+        // Nobody left to tell is no reason to fail.
+        let _ = writeln!(io::stderr().lock(), "borg-gateway: server {} is left out: {fault}", self.config.name);
+    }
+
     async fn is_well(&self) -> bool {
-        matches!(self.client(HEALTH_TIME).get("/healthz").await, Ok((StatusCode::OK, _)))
+        self.last().fault.is_none() && matches!(self.client(HEALTH_TIME).get("/healthz").await, Ok((StatusCode::OK, _)))
     }
 }

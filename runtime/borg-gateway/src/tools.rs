@@ -11,10 +11,11 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::audit::Audit;
 use crate::fault::Fault;
-use crate::names::{Names, Offer, Source};
+use crate::names::{Cache, Names, Offer, Source};
 use crate::plugins::Plugins;
 use crate::questions::Progress;
 use crate::servers::Servers;
@@ -29,6 +30,7 @@ pub struct Tools(Arc<Inner>);
 struct Inner {
     servers: Arc<Servers>,
     plugins: Arc<Plugins>,
+    names: Cache,
     audit: Audit,
     /// Whether the transport can tell a client what it did not just ask for.
     tells: bool,
@@ -36,16 +38,16 @@ struct Inner {
 
 impl Tools {
     pub fn new(servers: Arc<Servers>, plugins: Arc<Plugins>, audit: Audit, tells: bool) -> Self {
-        Tools(Arc::new(Inner { servers, plugins, audit, tells }))
+        Tools(Arc::new(Inner { servers, plugins, names: Cache::default(), audit, tells }))
     }
 
     /// All names, as they were heard last.
-    pub fn names(&self) -> Names {
-        Names::of(&self.0.servers.heard(), &self.0.plugins.plugged())
+    pub fn names(&self) -> Arc<Names> {
+        self.0.names.names(self.0.servers.heard(), self.0.plugins.plugged())
     }
 
     /// All names as they are now.
-    pub async fn fresh_names(&self) -> Names {
+    pub async fn fresh_names(&self) -> Arc<Names> {
         tokio::join!(self.0.servers.refresh(), self.0.plugins.refresh());
         self.names()
     }
@@ -63,23 +65,29 @@ impl Tools {
         offer: &Offer,
         arguments: JsonObject,
         context: &RequestContext<RoleServer>,
+        until: Instant,
     ) -> Result<CallToolResult, Fault> {
         let calling = async {
             match &offer.source {
-                Source::Server(server) => self.0.servers.call(server, &offer.own, arguments).await,
+                Source::Server(server) => self.0.servers.call(server, &offer.own, arguments, until).await,
                 Source::Plugin(plugin) => {
                     let progress = self.progress(context);
-                    self.0.plugins.call(plugin, &offer.own, arguments, progress).await
+                    self.0.plugins.call(plugin, &offer.own, arguments, progress, until).await
                 }
             }
         };
         tokio::select! {
             outcome = calling => outcome,
             () = context.ct.cancelled() => {
-                if let Source::Plugin(plugin) = &offer.source {
-                    self.0.plugins.prod(plugin);
-                }
-                Err(Fault::Cancelled)
+                // What stops the gateway cancels its calls, too, and may be heard of here a moment before.
+                tokio::task::yield_now().await;
+                Err(match (self.0.audit.left(), &offer.source) {
+                    (Fault::Left, Source::Plugin(plugin)) => {
+                        self.0.plugins.prod(plugin);
+                        Fault::Cancelled
+                    }
+                    (fault, _) => fault,
+                })
             }
         }
     }
@@ -143,14 +151,15 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let audit = &self.0.audit;
-        let call = audit.begin(Caller::of(&context), &request.name, request.arguments.as_ref());
+        let until = borg_mcp::deadline(&context);
         let offer = self.find(&request.name).await;
+        let source = offer.as_ref().map(|offer| &offer.source);
+        let call = self.0.audit.begin(Caller::of(&context), &request.name, source, request.arguments.as_ref()).await;
         let outcome = match &offer {
-            Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context).await,
+            Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context, until).await,
             None => Err(Fault::Unknown(request.name.into_owned())),
         };
-        audit.end(call, offer.as_ref().map(|offer| &offer.source), &outcome).await;
+        call.end(&outcome).await;
         response(outcome)
     }
 

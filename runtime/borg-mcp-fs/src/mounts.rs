@@ -43,7 +43,7 @@ impl Mounts {
 }
 
 impl Mount {
-    /// A line of proc_pid_mountinfo(5).
+    /// A line of `mountinfo`, of proc(5).
     fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|b| *b == b' ').skip(2);
         let mut path = || Some(PathBuf::from(OsString::from_vec(unescaped(fields.next()?))));

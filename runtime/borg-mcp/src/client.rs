@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
+use crate::gate::ANSWER_LIMIT;
+
 /// What services are asked in. They keep nothing between questions, so it need not be agreed upon first.
 const VERSION: &str = "2025-06-18";
-/// The most bytes of an answer: the longest that a service gives, and what is around it.
-const ANSWER_LIMIT: usize = 17 * 1024 * 1024;
 /// How much of a text that is not MCP is worth showing.
 const SHOWN: usize = 200;
 

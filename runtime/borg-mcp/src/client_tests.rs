@@ -62,6 +62,16 @@ async fn whatever_else_comes_has_a_name() {
 }
 
 #[tokio::test]
+async fn the_longest_answer_that_a_service_gives_is_taken() {
+    let [head, tail] = [r#"{"result":{"tools":[],"nextCursor":""#, r#""}}"#];
+    let text = "x".repeat(ANSWER_LIMIT - head.len() - tail.len());
+    let listed = ask(http("200 OK", &format!("{head}{text}{tail}"))).await.unwrap();
+    assert_eq!(listed.next_cursor.map(|cursor| cursor.len()), Some(text.len()));
+    let fault = ask(http("200 OK", &format!("{head}{text} {tail}"))).await.unwrap_err();
+    assert!(matches!(&fault, ClientFault::Broken(text) if text.contains("length limit")), "{fault}");
+}
+
+#[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let mut endless = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     endless.resize(ANSWER_LIMIT + 4096, b' ');

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::deadline::{Arrival, REQUEST_TIME};
 use crate::large::Slot;
 use crate::leave::{Held, Streamed};
 use crate::sessions::Sessions;
@@ -18,10 +19,8 @@ use crate::token::Token;
 
 /// How long one may wait for a slot.
 const WAIT: Duration = Duration::from_secs(20);
-/// The longest that a request may take, its coming in included; and again the longest that its answer may take to leave.
-const REQUEST_TIME: Duration = Duration::from_mins(1);
 /// The most bytes of an answer: the largest text that a tool gives, twice, and what is around it.
-const ANSWER_LIMIT: usize = 48 * 1024 * 1024;
+pub const ANSWER_LIMIT: usize = 48 * 1024 * 1024;
 /// Answers that stay open, such as those of subscriptions, at once; they take no slot.
 const STREAMS: usize = 8;
 /// Requests a second, on average and at once.
@@ -86,12 +85,14 @@ pub async fn ask(State(token): State<Arc<Token>>, request: Request, next: Next) 
 }
 
 pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Next) -> Response {
+    let arrival = tokio::time::Instant::now();
     if !gate.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
         return busy(StatusCode::TOO_MANY_REQUESTS);
     }
     let Ok(Ok(slot)) = tokio::time::timeout(WAIT, Arc::clone(&gate.slots).acquire_owned()).await else {
         return busy(StatusCode::SERVICE_UNAVAILABLE);
     };
+    request.extensions_mut().insert(Arrival(arrival));
     let text = if gate.direct { Slot::new() } else { None };
     if let Some(text) = &text {
         request.extensions_mut().insert(text.clone());
@@ -100,7 +101,16 @@ pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Ne
         let response = next.run(request).await;
         if streams(&response) { gate.stream(response, text) } else { hold(response, slot, text).await }
     };
-    tokio::time::timeout(REQUEST_TIME, answer).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+    tokio::time::timeout_at(arrival + REQUEST_TIME, answer).await.unwrap_or_else(|_| late())
+}
+
+fn late() -> Response {
+    (StatusCode::REQUEST_TIMEOUT, format!("no answer within {} s\n", REQUEST_TIME.as_secs())).into_response()
+}
+
+fn too_large() -> Response {
+    let text = format!("the answer is longer than {} MiB\n", ANSWER_LIMIT / 1024 / 1024);
+    (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
 }
 
 fn busy(status: StatusCode) -> Response {
@@ -127,18 +137,58 @@ impl Inner {
 async fn hold(response: Response, slot: OwnedSemaphorePermit, text: Option<Slot>) -> Response {
     let (parts, body) = response.into_parts();
     let Ok(message) = to_bytes(body, ANSWER_LIMIT).await else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return too_large();
     };
     let pieces = match text {
         Some(text) => text.fill(message),
         None => vec![message],
     };
+    if pieces.iter().map(Bytes::len).sum::<usize>() > ANSWER_LIMIT {
+        return too_large();
+    }
     Response::from_parts(parts, Body::new(Held::new(pieces, Instant::now() + REQUEST_TIME, slot)))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use axum::{Extension, Router};
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    async fn answer(router: Router) -> (StatusCode, Bytes) {
+        let app = router.layer(from_fn_with_state(Gate::new(1, Sessions::None), pass));
+        let response = app.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        (response.status(), to_bytes(response.into_body(), usize::MAX).await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_is_told_so() {
+        let start = tokio::time::Instant::now();
+        let (status, text) = answer(Router::new().route("/", get(std::future::pending::<()>))).await;
+        assert_eq!((status, text.as_ref()), (StatusCode::REQUEST_TIMEOUT, &b"no answer within 60 s\n"[..]));
+        assert_eq!(start.elapsed(), REQUEST_TIME);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_as_long_as_clients_take_and_no_longer() {
+        let large = |length: usize| {
+            let tool = async move |Extension(slot): Extension<Slot>| {
+                let name = slot.keep("x".repeat(length));
+                format!("{name}{name}")
+            };
+            answer(Router::new().route("/", get(tool)))
+        };
+        let (status, text) = large(ANSWER_LIMIT / 2).await;
+        assert_eq!((status, text.len()), (StatusCode::OK, ANSWER_LIMIT));
+        let (status, text) = large(ANSWER_LIMIT / 2 + 1).await;
+        assert_eq!(
+            (status, text.as_ref()),
+            (StatusCode::INTERNAL_SERVER_ERROR, &b"the answer is longer than 48 MiB\n"[..])
+        );
+    }
 
     #[test]
     fn a_burst_is_let_through_and_then_the_rate() {

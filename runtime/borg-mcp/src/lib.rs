@@ -5,6 +5,7 @@
 mod caller;
 #[cfg(feature = "client")]
 pub mod client;
+mod deadline;
 mod escape;
 mod gate;
 pub mod http;
@@ -25,6 +26,7 @@ mod timed;
 pub mod token;
 
 pub use caller::Caller;
+pub use deadline::deadline;
 pub use escape::json_size;
 pub use http::Health;
 pub use large::Slot;

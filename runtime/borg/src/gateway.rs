@@ -11,8 +11,8 @@ use tokio::runtime::Runtime;
 
 use crate::outcome::{Failure, Outcome};
 
-/// Longer than the gateway lets any call take.
-const TIME: Duration = Duration::from_secs(75);
+/// Longer than the gateway lets any call take, and a long answer to come in.
+const TIME: Duration = Duration::from_secs(90);
 
 pub struct Gateway {
     client: Client,

@@ -1,6 +1,7 @@
 //! A plugin host that runs nothing: what lies in the plugins' folder says how it should behave.
 //!
-//! `tools a b` has these tools, of which some are special by name; `broken TEXT`, `garbage` and `mute` have none.
+//! `tools a b` has these tools, of which some are special by name; `lazy a b`, too, and takes a second to start; `many COUNT BYTES` has so many with descriptions
+//! that long; `broken TEXT`, `garbage` and `mute` have none.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// What happened, in order: `start NAME`, `cancelled NAME`, `end NAME`.
+/// What happened, in order: `start NAME`, `list NAME`, `cancelled NAME`, `end NAME`.
 #[derive(Clone, Default)]
 pub struct Events(Arc<Mutex<Vec<String>>>);
 
@@ -54,7 +55,7 @@ fn run(stream: UnixStream, plugins: PathBuf, events: &Events) {
     let name = first["run"]["name"].as_str().unwrap().to_owned();
     events.add(format!("start {name}"));
     let script = fs::read_to_string(plugins.join(format!("{name}.py"))).unwrap();
-    let mut plugin = Plugin { name: &name, script: script.trim(), out: stream, events };
+    let mut plugin = Plugin { name: &name, script: script.trim(), out: stream, events, sulks: false };
     // A client that hangs up is how most of these end.
     let _ = lines.map_while(Result::ok).try_for_each(|line| plugin.hear(&line));
     events.add(format!("end {name}"));
@@ -65,6 +66,8 @@ struct Plugin<'a> {
     script: &'a str,
     out: UnixStream,
     events: &'a Events,
+    /// It names its tools no more.
+    sulks: bool,
 }
 
 impl Plugin<'_> {
@@ -78,9 +81,13 @@ impl Plugin<'_> {
 
     fn hear(&mut self, line: &str) -> std::io::Result<()> {
         let message: Value = serde_json::from_str(line).unwrap();
+        if message["method"] == "tools/list" {
+            self.events.add(format!("list {}", self.name));
+        }
         let (word, rest) = self.script.split_once(' ').unwrap_or((self.script, ""));
         match (word, message["method"].as_str().unwrap_or_default()) {
             (_, "notifications/cancelled") => self.events.add(format!("cancelled {}", self.name)),
+            (_, "tools/list") if self.sulks => {}
             ("mute", _) | (_, "notifications/initialized") => {}
             ("broken", _) => {
                 self.say(&json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": rest } }))?;
@@ -88,8 +95,18 @@ impl Plugin<'_> {
             }
             ("garbage", _) => writeln!(self.out, "Hello, I am no JSON")?,
             (_, "initialize") => {
+                if word == "lazy" {
+                    std::thread::sleep(Duration::from_millis(1100));
+                }
                 let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {} });
                 self.answer(&message["id"], hello)?;
+            }
+            ("many", "tools/list") => {
+                let (count, bytes) = rest.split_once(' ').unwrap();
+                let (count, text): (usize, _) = (count.parse().unwrap(), "x".repeat(bytes.parse().unwrap()));
+                let tool = |n| json!({ "name": format!("t{n}"), "description": text, "inputSchema": {} });
+                let tools: Vec<Value> = (0..count).map(tool).collect();
+                self.answer(&message["id"], json!({ "tools": tools }))?;
             }
             (_, "tools/list") => {
                 let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } } });
@@ -119,6 +136,11 @@ impl Plugin<'_> {
                 let note =
                     json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": "x".repeat(1 << 16) });
                 (0..200_000).try_for_each(|_| self.say(&note))?;
+            }
+            "fickle" | "sulk" => {
+                self.sulks = params["name"] == "sulk";
+                let note = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" });
+                (0..100).try_for_each(|_| self.say(&note))?;
             }
             "slow" => {
                 let token = &params["_meta"]["progressToken"];

@@ -1,11 +1,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, TOKEN, post, program};
 
 #[test]
-fn each_call_is_a_line_with_who_and_what() {
+fn each_call_is_two_lines_with_who_and_what() {
     let bench = Bench::new();
     bench.plugin("p", "tools hello die");
     let bench = bench.start(&["files"], true);
@@ -14,16 +15,18 @@ fn each_call_is_a_line_with_who_and_what() {
     bench.call("nothing", json!({}));
     let over_tcp = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello"}}"#;
     bench.tcp(&post(&bench.address, &[("Authorization", &format!("Bearer {TOKEN}"))], over_tcp));
-    let lines = bench.audit();
-    assert_eq!(lines.len(), 4);
+    let (begun, lines) = bench.begun_and_ended();
+    let ids = |lines: &[Value]| lines.iter().map(|line| line["id"].clone()).collect::<Vec<_>>();
+    assert_eq!((lines.len(), ids(&begun)), (4, ids(&lines)));
     let own = nix::unistd::Uid::effective().as_raw();
     let caller = json!({"by": "peer", "uid": own, "pid": std::process::id()});
     assert_eq!((&lines[0]["caller"], &lines[0]["source"]), (&caller, &json!("server files")));
     let arguments =
         json!({"path": "a\n{\"tool\":\"forged\"}", "api-key": "[redacted]", "deep": [{"Token": "[redacted]"}]});
-    assert_eq!((&lines[0]["tool"], &lines[0]["arguments"]), (&json!("read"), &arguments));
+    assert_eq!((&begun[0]["tool"], &begun[0]["arguments"]), (&json!("read"), &arguments));
     // The answer repeats the arguments as text.
     assert_eq!(lines[0]["ok"], true);
+    assert!(!begun[0].to_string().contains("S3CRETVALUE"), "{}", begun[0]);
     assert!(!lines[0].to_string().contains("S3CRETVALUE"), "{}", lines[0]);
     assert_eq!((&lines[1]["ok"], &lines[1]["source"]), (&json!(false), &json!("plugin p")));
     assert_eq!(lines[1]["error"], "plugin p: it ended");
@@ -31,6 +34,61 @@ fn each_call_is_a_line_with_who_and_what() {
     assert_eq!((&lines[3]["caller"], &lines[3]["ok"]), (&json!({"by": "token"}), &json!(true)));
     let mode = std::fs::metadata(bench.path("log").join("audit.log")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
+}
+
+#[test]
+fn a_call_is_written_down_before_it_is_made() {
+    let bench = Bench::new();
+    bench.plugin("p", "tools hang");
+    let mut bench = bench.start(&["files"], true);
+    assert_eq!(bench.names().len(), 3);
+    let _waiting = bench.begin("hang");
+    while bench.begun_and_ended().0.is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    bench.signal(Signal::SIGKILL);
+    let (begun, ended) = bench.begun_and_ended();
+    assert_eq!((begun.len(), ended.len()), (1, 0));
+    assert_eq!((&begun[0]["tool"], &begun[0]["source"]), (&json!("hang"), &json!("plugin p")));
+}
+
+/// A server that does not answer calls for a while.
+fn slow(path: &str, question: &Value) -> (u16, Value) {
+    if path != "/healthz" && question["method"] == "tools/call" {
+        std::thread::sleep(std::time::Duration::from_secs(5));
+    }
+    crate::server::result(question, json!({ "tools": [crate::bench::tool("write")] }))
+}
+
+#[test]
+fn a_server_is_not_said_to_have_stopped_when_its_caller_left() {
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), slow);
+    let bench = bench.start(&["serial"], true);
+    assert_eq!(bench.names(), ["write"]);
+    let waiting = bench.begin("write");
+    while bench.begun_and_ended().0.is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    drop(waiting);
+    bench.wait_for_end("the caller left; it may have been done");
+}
+
+#[test]
+fn who_stops_the_gateway_is_not_taken_for_the_caller() {
+    let bench = Bench::new();
+    bench.plugin("p", "tools hang");
+    crate::server::serve(&bench.path("serial.sock"), slow);
+    let mut bench = bench.start(&["serial"], true);
+    assert_eq!(bench.names(), ["hang", "write"]);
+    let _waiting = [bench.begin("hang"), bench.begin("write")];
+    while bench.begun_and_ended().0.len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    bench.signal(Signal::SIGTERM);
+    let (_, ended) = bench.begun_and_ended();
+    let errors: Vec<&Value> = ended.iter().map(|line| &line["error"]).collect();
+    assert_eq!(errors, ["the gateway was stopped; it may have been done"; 2]);
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -151,6 +154,35 @@ impl Bench {
     pub fn audit(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.path("log").join("audit.log")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What the audit log says of calls when they begin, and when they end.
+    pub fn begun_and_ended(&self) -> (Vec<Value>, Vec<Value>) {
+        self.audit().into_iter().partition(|line| line["event"] == "begin")
+    }
+
+    /// Begins a call at the socket; whoever drops this leaves.
+    pub fn begin(&self, tool: &str) -> UnixStream {
+        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool } });
+        let mut stream = UnixStream::connect(self.path("mcp.sock")).unwrap();
+        stream.write_all(post("localhost", &[], &call.to_string()).as_bytes()).unwrap();
+        stream
+    }
+
+    /// Waits until the last line of the audit log says so.
+    pub fn wait_for_end(&self, error: &str) {
+        let begin = Instant::now();
+        while self.begun_and_ended().1.last().is_none_or(|line| line["error"] != error) {
+            assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", self.audit());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends it by a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        let (child, _) = self.running.as_mut().unwrap();
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        child.wait().unwrap();
     }
 }
 

@@ -19,6 +19,58 @@ fn servers_and_plugins_are_one_list() {
 }
 
 #[test]
+fn two_servers_may_have_the_same_tool() {
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), |_, question| {
+        if question["method"] == "tools/list" {
+            return crate::server::result(question, json!({ "tools": [crate::bench::tool("read")] }));
+        }
+        let text = format!("serial {}", question["params"]["name"]);
+        crate::server::result(question, json!({ "content": [{ "type": "text", "text": text }] }))
+    });
+    let bench = bench.start(&["files", "serial"], true);
+    assert_eq!(bench.names(), ["read", "refuse", "serial__read"]);
+    assert_eq!(bench.text("serial__read", json!({})), r#"serial "read""#);
+    assert_eq!(bench.text("files__read", json!({})), r#"files "read" {}"#);
+}
+
+#[test]
+fn a_server_whose_list_is_too_long_is_named_and_left_out() {
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), |path, question| {
+        if path == "/healthz" {
+            return (200, "ok".into());
+        }
+        let tools: Vec<_> = (0..300).map(|n| crate::bench::tool(&format!("t{n}"))).collect();
+        crate::server::result(question, json!({ "tools": tools }))
+    });
+    let mut bench = bench.start(&["files", "serial"], true);
+    assert_eq!(bench.names(), ["read", "refuse"]);
+    assert_eq!(bench.get("/healthz"), (503, "no good answer from: serial".into()));
+    assert_eq!(bench.said(), "borg-gateway: server serial is left out: it has more than 256 tools\n");
+}
+
+#[test]
+fn the_longest_answer_of_a_server_comes_through() {
+    const LONGEST: usize = 16 * 1024 * 1024;
+    let bench = Bench::new();
+    crate::server::serve(&bench.path("serial.sock"), |_, question| {
+        if question["method"] == "tools/list" {
+            return crate::server::result(question, json!({ "tools": [crate::bench::tool("large")] }));
+        }
+        let text = "x".repeat(LONGEST);
+        let content = json!([{ "type": "text", "text": text }]);
+        crate::server::result(question, json!({ "content": content, "structuredContent": { "content": text } }))
+    });
+    let bench = bench.start(&["serial"], true);
+    let answer = bench.call("large", json!({}));
+    let length = |value: &serde_json::Value| value.as_str().map(str::len);
+    let result = &answer["result"];
+    assert_eq!(length(&result["content"][0]["text"]), Some(LONGEST));
+    assert_eq!(length(&result["structuredContent"]["content"]), Some(LONGEST));
+}
+
+#[test]
 fn what_a_server_refuses_is_refused() {
     let bench = Bench::new().start(&["files"], true);
     assert_eq!(bench.call("refuse", json!({}))["error"]["message"], "not that");

@@ -45,6 +45,20 @@ fn what_is_wrong_with_a_plugin_is_reported_and_harms_no_other() {
     assert_eq!(bench.get("/healthz"), (200, "ok".into()));
 }
 
+#[test]
+fn a_list_that_is_too_long_leaves_room_for_the_others() {
+    let bench = Bench::new();
+    bench.plugin("good", "tools hello");
+    bench.plugin("large", "many 50 100000");
+    bench.plugin("many", "many 300 1");
+    let bench = bench.start(&["files"], true);
+    assert_eq!(bench.names(), ["hello", "read", "refuse"]);
+    let report = report(&bench);
+    let faults: Vec<&Value> = report["plugins"].as_array().unwrap().iter().map(|plugin| &plugin["error"]).collect();
+    let [long, many] = ["its list of tools is longer than 256 KiB", "it has more than 256 tools"];
+    assert_eq!(faults, [&Value::Null, &json!(long), &json!(many)]);
+}
+
 /// The most memory that a process ever had, in KiB.
 fn peak(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
@@ -83,14 +97,12 @@ fn a_caller_who_leaves_cancels() {
     bench.plugin("p", "tools hang");
     let bench = bench.start(&["files"], true);
     assert_eq!(bench.names(), ["hang", "read", "refuse"]);
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hang"}}"#;
-    let mut stream = std::os::unix::net::UnixStream::connect(bench.path("mcp.sock")).unwrap();
-    std::io::Write::write_all(&mut stream, crate::bench::post("localhost", &[], call).as_bytes()).unwrap();
+    let waiting = bench.begin("hang");
     bench.events.wait("start p", 1);
     std::thread::sleep(Duration::from_millis(500));
-    drop(stream);
+    drop(waiting);
     bench.events.wait("cancelled p", 1);
     // One that does not say that it is still there is ended.
     bench.events.wait("end p", 1);
-    assert_eq!(bench.audit()[0]["error"], "cancelled by the caller");
+    bench.wait_for_end("cancelled by the caller");
 }

@@ -41,3 +41,17 @@ fn a_client_on_stdio_can_cancel_and_goes_on() {
     let answer = client.ask("tools/call", &json!({ "name": "read" }));
     assert_eq!(answer["content"][0]["text"], r#"files "read" {}"#);
 }
+
+#[test]
+fn calls_of_a_client_on_stdio_that_leaves_are_over() {
+    let bench = Bench::new();
+    bench.plugin("p", "tools hang");
+    let mut client = client(&bench);
+    client.begin("tools/call", &json!({ "name": "hang" }));
+    while bench.begun_and_ended().0.is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(client.leave().success());
+    let (begun, ended) = bench.begun_and_ended();
+    assert_eq!((begun.len(), &begun[0]["id"]), (1, &ended[0]["id"]));
+}
