@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: the store")]
 
+mod output;
 mod session;
 mod stamp;
 pub mod sweep;
@@ -28,6 +29,8 @@ use crate::interrupt::{self, Heeding};
 use crate::progress::Progress;
 use crate::{Digest, Error};
 use session::Session;
+
+pub use output::Output;
 
 /// The file by which a folder is known to be a store.
 const MARKER: &str = "BORG-STORE";
@@ -318,34 +321,11 @@ fn mark(root: &Path) -> Result<()> {
     fs::write(&marker, "A store of borg-compose. `borg-compose clean --all` empties it.\n").at("write", &marker)
 }
 
-/// Writes a file whole or not at all: beside its final place first, under a name that the next writer takes over, so that a
-/// killed one leaves nothing that stays.
+/// Writes a file whole or not at all, as [`Output`] does.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).at("create", folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = folder.join(format!(".{name}.partial"));
-    let file = alone(&partial)?;
-    let written = file.set_len(0).at("write", path).and_then(|()| fill(&file, path, bytes));
-    let placed = written.and_then(|()| fs::rename(&partial, path).at("write", path));
-    placed.inspect_err(|_| {
-        let _ = fs::remove_file(&partial);
-    })
-}
-
-/// Opens a file that no other writer has. One that was renamed while this one waited is another file by now.
-fn alone(path: &Path) -> Result<Flock<File>> {
-    loop {
-        let file = File::options().create(true).append(true).open(path).at("create", path)?;
-        let held = Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))?;
-        if session::still_there(&held, path) {
-            return Ok(held);
-        }
-    }
+    let mut output = Output::create(path)?;
+    output.write_all(bytes).at("write", path)?;
+    output.finish()
 }
 
 /// Writes what will be the file at `path`, to the disk.
