@@ -12,7 +12,7 @@ mod stamp;
 pub mod sweep;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -298,8 +298,7 @@ impl Store {
 
 /// Sees to it that `root` is a store, or may become one: a folder that holds other things is nobody's to sweep.
 fn mark(root: &Path) -> Result<()> {
-    let marker = root.join(MARKER);
-    if marker.is_file() {
+    if root.join(MARKER).is_file() {
         return Ok(());
     }
     let mut names = BTreeSet::new();
@@ -308,12 +307,17 @@ fn mark(root: &Path) -> Result<()> {
             names.insert(entry.at("read", root)?.file_name());
         }
     }
+    claim(root, names)
+}
+
+/// Makes a store of a folder that held these names a moment ago.
+fn claim(root: &Path, mut names: BTreeSet<OsString>) -> Result<()> {
+    let marker = root.join(MARKER);
     let older = ["objects", "records", "locks"].iter().all(|name| names.contains(OsStr::new(name)));
-    // A file system of its own has the one from the start; another run may just have made the other.
-    for name in ["lost+found", MARKER] {
-        names.remove(OsStr::new(name));
-    }
-    if !names.is_empty() && !older {
+    // A file system of its own has it from the start.
+    names.remove(OsStr::new("lost+found"));
+    // Another run may have made a store of it meanwhile: it begins with the marker.
+    if !names.is_empty() && !older && !marker.is_file() {
         return Err(Error::usage(format!("{} is not a store of borg-compose, and it is not empty", root.display()))
             .help("give a new or empty folder with --store or BORG_STORE"));
     }
@@ -346,6 +350,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn another_run_may_make_the_store_while_this_one_looks() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = || BTreeSet::from(["objects".into()]);
+        assert!(claim(folder.path(), seen()).is_err());
+        Store::open(folder.path()).unwrap();
+        claim(folder.path(), seen()).unwrap();
+    }
 
     #[test]
     fn whoever_waits_for_a_lock_says_for_what() {
