@@ -23,6 +23,7 @@ pub mod parallel;
 pub mod plain;
 pub mod profile;
 pub mod progress;
+pub mod regular;
 pub mod render;
 pub mod runtime;
 pub mod shared;

@@ -149,9 +149,33 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
     build(std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/\xff")).exits(2).says("UTF-8");
     let mut lock = bench.command(&["lock", "--profile", &path]);
     Ran::new(&lock.env("SOURCE_DATE_EPOCH", "253402300800").output().unwrap()).exits(2).says("32 bits");
+    let mut lock = bench.command(&["lock", "--profile", &path]);
+    Ran::new(&lock.env("SOURCE_DATE_EPOCH", "4294967295").output().unwrap()).exits(2).says("2106-02-07T06:28:15Z");
     fs::write(bench.folder.join("profiles/small.lock"), "format = 1\nepoch = 1\n").unwrap();
     bench.run(&["boot", "--profile", &path, "--iso", file.to_str().unwrap()]).exits(1);
     assert!(!bench.folder.join("out").exists());
+}
+
+#[test]
+fn a_clock_behind_the_lock_is_refused() {
+    let (_folder, bench) = bench();
+    let path = small(&bench, SMALL);
+    let digest = "0".repeat(64);
+    let package = |table: &str, more: &str| {
+        format!(
+            "[[{table}]]\nname = \"x\"\nversion = \"1\"\narchitecture = \"all\"\nfilename = \"x.deb\"\nsize = 1\n\
+             sha256 = \"{digest}\"\narchive = \"debian\"\n{more}\n"
+        )
+    };
+    let text = [
+        format!("format = 1\nspec = \"{digest}\"\nepoch = 4294967295\n[parts]\n"),
+        package("package", "layer = \"essential\""),
+        package("tool", "group = \"build\""),
+        format!("[outputs]\nkernel = \"{digest}\"\ninitrd = \"{digest}\"\nlayer = []\n"),
+        format!("[outputs.iso]\nsha256 = \"{digest}\"\nsize = 1\n"),
+    ];
+    fs::write(bench.folder.join("profiles/small.lock"), text.concat()).unwrap();
+    bench.run(&["verify", "--offline", "--profile", &path]).exits(3).says("2106-02-07T06:28:15Z").says("set the clock");
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn one(profile: &ProfileArg, args: &Build, global: &Global) -> Result<()> {
     let sharing = Sharing::open(args, &sources)?;
     let strictness = if args.locked { Strictness::Locked } else { Strictness::Mend };
     let lock = lock::obtain(&project, strictness, args.offline, &sources, &store, global)?;
+    lock::not_too_early(&lock)?;
     let tag = tag(args, &project, &lock)?;
     let build = Run { args, project: &project, store: &store, lock: &lock, sources: &sources, sharing: &sharing };
     let log = Log::new(&format!("build-{}", project.spec().profile), &store)?;

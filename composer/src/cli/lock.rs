@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+
 use crate::archive::{self, Edges, LocalDeb, Request, Sources, Update};
 use crate::cli::args::{Global, Lock as LockArgs};
 use crate::cli::project::{Project, open_store};
@@ -123,8 +125,7 @@ impl Ground<'_> {
     fn pin(&self, prior: Option<&Lock>, update: &Update) -> Result<Lock> {
         let (project, store) = (self.project, self.store);
         let spec = project.spec();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let edges = Edges { sources: self.sources, store, progress: &project.progress, now };
+        let edges = Edges { sources: self.sources, store, progress: &project.progress, now: now() };
         let epoch = epoch()?;
         archive::pin::known_names(prior, update)?;
         let states = archive::pin::load(spec, edges)?;
@@ -214,10 +215,39 @@ fn epoch() -> Result<Option<u64>> {
                     .help("give seconds since 1970, or unset it")
             };
             // squashfs and ISO 9660 tools count in 32 bits.
-            text.parse::<u32>().map(|epoch| Some(epoch.into())).map_err(|e| wrong(&e))
+            let epoch = u64::from(text.parse::<u32>().map_err(|e| wrong(&e))?);
+            if epoch > now() {
+                return Err(Error::usage(format!(
+                    "SOURCE_DATE_EPOCH is {epoch}, {}: that is yet to come",
+                    date(epoch)
+                ))
+                .help("give a time that is past, or unset it"));
+            }
+            Ok(Some(epoch))
         }
         _ => Ok(None),
     }
+}
+
+/// Refuses to build by a clock that is behind the lock's epoch: no byte of the image is younger than that, and whatever a
+/// tool makes now would be older than it is elsewhere.
+pub fn not_too_early(lock: &Lock) -> Result<()> {
+    let now = now();
+    if now >= lock.epoch {
+        return Ok(());
+    }
+    let (now, epoch) = (date(now), date(lock.epoch));
+    Err(Error::host(format!("the clock says {now}, and the lock's epoch is {epoch}: the image would get other bytes"))
+        .help("set the clock; if it is right, the lock is from a machine whose clock was not: lock again"))
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+fn date(seconds: u64) -> Timestamp {
+    Timestamp::from_second(i64::try_from(seconds).unwrap_or(0)).unwrap_or(Timestamp::MAX)
 }
 
 /// Writes the lock if it changed, and says each change.

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::archive;
 use crate::cli::args::{Global, OverrideArgs, ProfileArg, Verify};
-use crate::cli::many;
 use crate::cli::project::{Project, open_store};
 use crate::cli::workbench::{Log, Supply, Workbench, tools_of};
 use crate::cli::worker::Job;
+use crate::cli::{lock, many};
 use crate::engine::compare::{CompareJob, Difference};
 use crate::error::{IoContext, Result};
 use crate::image::Manifest;
@@ -56,6 +56,7 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let store = open_store(global)?;
     let _using = store.lock_shared("in-use", &project.progress)?;
     let locked = locked(&project)?;
+    lock::not_too_early(&locked)?;
     let sources = project.sources(global, args.offline)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
     let groups = groups(&locked, args.offline, &store);

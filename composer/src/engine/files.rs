@@ -1,5 +1,7 @@
 //! The files layer, computed without unpacking the layers below it.
 
+use std::collections::BTreeMap;
+
 use crate::Error;
 use crate::engine::job::{Facts, Folder};
 use crate::error::Result;
@@ -35,8 +37,13 @@ pub fn compose(files: &Tree, facts: &Facts, users: &[UserSpec], epoch: u64) -> R
 /// and implied parent folders keep the mode and owner that they have below.
 pub fn place(tree: &Tree, facts: &Facts) -> Result<Tree> {
     let mut placed = Tree::default();
+    let mut origins = BTreeMap::new();
     for (path, node) in tree.iter() {
         let real = resolve(path, facts)?;
+        if let Some(other) = origins.insert(real.clone(), path).filter(|_| node.content != Content::Folder) {
+            return Err(Error::input(format!("/{other} and /{path} are one file in the image, /{real}"))
+                .help("keep one of the two"));
+        }
         for (end, _) in real.match_indices('/') {
             let parent = &real[..end];
             if let Some(Folder::Plain { mode, uid, gid }) = facts.folders.get(parent)
@@ -138,6 +145,15 @@ mod tests {
         let tree = placed("bin/hello", Node::file("x")).unwrap();
         assert!(tree.get("usr/bin/hello").is_some());
         assert!(placed("var/run/x", Node::file("x")).unwrap().get("run/x").is_some());
+    }
+
+    #[test]
+    fn two_names_of_one_place_are_refused() {
+        let mut tree = Tree::default();
+        tree.insert("bin/hello", Node::file("x"));
+        tree.insert("usr/bin/hello", Node::file("y"));
+        let error = place(&tree, &facts()).unwrap_err().to_string();
+        assert_eq!(error, "/bin/hello and /usr/bin/hello are one file in the image, /usr/bin/hello");
     }
 
     #[test]

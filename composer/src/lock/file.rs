@@ -1,16 +1,13 @@
 //! Reads and writes lock files: TOML, in a fixed order, so that a change reads well in a diff.
 
-#![allow(clippy::disallowed_methods, reason = "an edge: the lock file")]
-
-use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::types::{FORMAT, Lock, PackageLayer};
 use crate::error::{IoContext, Result};
-use crate::{Error, store};
+use crate::{Error, regular, store};
 
 /// A lock of a thousand packages is 400 kB.
 const LIMIT: u64 = 32 << 20;
@@ -20,18 +17,18 @@ const HEADER: &str =
 
 /// Reads a lock; `None` if there is none.
 pub fn read(path: &Path) -> Result<Option<Lock>> {
-    let file = match File::open(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.at("open", path)?,
-    };
     let unreadable = |fault: String| {
         Error::input(format!("{} is not a lock that can be read", path.display()))
             .detail(fault)
             .help("remove it and run `borg-compose lock`, or take it back from version control")
     };
-    if !file.metadata().at("read", path)?.is_file() {
-        return Err(unreadable("it is not a file".to_owned()));
-    }
+    let file = match regular::open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) if [ErrorKind::IsADirectory, ErrorKind::InvalidInput].contains(&e.kind()) => {
+            return Err(unreadable(e.to_string()));
+        }
+        other => other.at("open", path)?,
+    };
     let mut bytes = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut bytes).at("read", path)?;
     if bytes.len() as u64 > LIMIT {

@@ -103,6 +103,9 @@ fn files_that_are_absent_or_broken() {
     std::fs::write(&path, "format = 1").unwrap();
     let error: Error = file::read(&path).unwrap_err();
     assert!(error.help_text().is_some_and(|help| help.contains("borg-compose lock")));
+    let pipe = path.with_extension("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(file::read(&pipe).unwrap_err().kind(), crate::Kind::Input);
 }
 
 #[test]

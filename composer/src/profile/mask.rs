@@ -161,7 +161,7 @@ fn credentials(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     for word in text.split(|c: char| c.is_whitespace() || "\"'".contains(c)) {
         let at = |range: Range<usize>| start + range.start..start + range.end;
-        found.extend(user_of(word).map(at));
+        found.extend(login_of(word).map(at));
         found.extend(query_of(word).map(at));
         // What splits may take more than one byte.
         start +=
@@ -171,7 +171,7 @@ fn credentials(text: &str) -> Vec<Range<usize>> {
 }
 
 /// What stands before the `@` of an address, if that is more than a name.
-fn user_of(word: &str) -> Option<Range<usize>> {
+pub fn login_of(word: &str) -> Option<Range<usize>> {
     // A password may hold a `/`: everything up to the last `@` is taken for one.
     let end = word.rfind('@')?;
     let (before, opening) = (word.get(..end)?, ['[', '{', '(', ',']);

@@ -4,7 +4,7 @@ pub mod check;
 pub mod docs;
 pub mod fault;
 pub mod forms;
-mod mask;
+pub mod mask;
 pub mod overrides;
 pub mod schema;
 pub mod size;

@@ -2,12 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: the profile's file")]
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::suggest;
+use crate::{regular, suggest};
 
 /// The largest profile that is read.
 const LIMIT: u64 = 1 << 20;
@@ -16,7 +16,6 @@ const LIMIT: u64 = 1 << 20;
 pub fn load(path: &Path) -> Result<String> {
     let shown = path.display();
     let unreadable = |e: std::io::Error| unreadable(path, &e);
-    // Asked before opening: opening a FIFO waits for a writer that may never come.
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(Error::input(format!("{shown} is a folder, not a profile"))
@@ -28,7 +27,7 @@ pub fn load(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     if metadata.len() <= LIMIT {
         // A file may grow between the question and the reading.
-        File::open(path).map_err(unreadable)?.take(LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        regular::open(path).map_err(unreadable)?.take(LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     }
     let size = metadata.len().max(bytes.len() as u64);
     if size > LIMIT {

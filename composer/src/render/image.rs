@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::template::Templates;
-use super::{INCLUDES, NATIVE, accounts};
+use super::{INCLUDES, NATIVE, accounts, parts};
 use crate::assets::Assets;
 use crate::catalogue::types::{Protocol, Reach, TemplateFile};
 use crate::error::{Error, Result};
@@ -34,18 +34,16 @@ pub fn files(spec: &ImageSpec, assets: &Assets, templates: &Templates) -> Result
         let node = Node::file(file.bytes.clone()).mode(file.mode).owned(&file.owner, &file.group);
         tree.insert(format!("{INCLUDES}/{}", relative(&file.path)?), node);
     }
-    no_file_is_a_folder(&tree)?;
+    no_file_is_a_folder(&parts::overlay(&tree))?;
     Ok(tree)
 }
 
-/// The profile's files meet those that services and the composer write.
-fn no_file_is_a_folder(tree: &Tree) -> Result<()> {
-    let shown = |path: &str| path.trim_start_matches(INCLUDES).trim_start_matches(NATIVE).to_owned();
-    for (path, _) in tree.iter() {
-        let parents = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
-        if let Some(file) = parents.into_iter().find(|p| tree.get(p).is_some_and(|n| n.content != Content::Folder)) {
-            let message =
-                format!("`{}` is a file of the image, and `{}` needs it as a folder", shown(file), shown(path));
+/// The profile's files meet those that services and the composer write, of which the check knows those of every image.
+fn no_file_is_a_folder(image: &Tree) -> Result<()> {
+    for (path, _) in image.iter() {
+        let mut parents = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        if let Some(file) = parents.find(|p| image.get(p).is_some_and(|n| n.content != Content::Folder)) {
+            let message = format!("`/{file}` is a file of the image, and `/{path}` needs it as a folder");
             return Err(Error::input(message).help("give the file of the profile another place"));
         }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::wire::Trouble;
 use crate::error::{IoContext, Result};
 use crate::interrupt::{self, Heeding};
+use crate::regular;
 
 /// How much is read at a time.
 const CHUNK: u64 = 1 << 20;
@@ -38,8 +39,7 @@ impl Folder {
         if !self.0.is_dir() {
             return Err(Trouble::Failed("is not there".to_owned()));
         }
-        let file = File::open(self.0.join(path)).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_file() { Ok(Body(file)) } else { Err(Trouble::Missing) }
+        regular::open(&self.0.join(path)).map(Body).map_err(failed)
     }
 
     pub fn size(&self, path: &str) -> Result<u64, Trouble> {
@@ -72,7 +72,9 @@ fn failed(error: io::Error) -> Trouble {
         return Trouble::Local(stopped);
     }
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => Trouble::Missing,
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::InvalidInput => {
+            Trouble::Missing
+        }
         _ => Trouble::Failed(error.to_string()),
     }
 }

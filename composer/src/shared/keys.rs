@@ -1,14 +1,12 @@
 //! The keys that records are signed with, and those whose records are believed: OpenSSH's, as ssh-keygen makes them.
 
-#![allow(clippy::disallowed_methods, reason = "an edge: key files")]
-
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use ssh_key::{Algorithm, HashAlg, PrivateKey, PublicKey};
 
 use crate::error::{Error, IoContext, Result};
+use crate::regular;
 
 /// Each key costs a question at the shared store for each layer.
 const MOST: usize = 64;
@@ -70,7 +68,7 @@ pub fn shown(key: &PublicKey) -> String {
 
 fn text(path: &Path) -> Result<String> {
     let mut text = String::new();
-    File::open(path).at("open", path)?.take(LIMIT).read_to_string(&mut text).at("read", path)?;
+    regular::open(path).at("open", path)?.take(LIMIT).read_to_string(&mut text).at("read", path)?;
     Ok(text)
 }
 
@@ -118,6 +116,9 @@ mod tests {
         assert!(error.help_text().unwrap().contains("ssh-keygen"), "{error:?}");
         std::fs::write(&path, "x").unwrap();
         assert!(Trust::read(&path).unwrap_err().help_text().unwrap().contains("ssh-keygen"));
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(Trust::read(&pipe).is_err() && SignKey::read(&pipe).is_err());
         assert_eq!(Trust::read(&folder.path().join("none")).unwrap_err().kind(), crate::Kind::Host);
     }
 }

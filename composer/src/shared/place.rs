@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::profile::mask;
 
 const SCHEMES: [(&str, Scheme); 4] =
     [("s3", Scheme::S3), ("https", Scheme::Http), ("http", Scheme::Http), ("file", Scheme::File)];
@@ -87,17 +88,16 @@ impl Address {
         if rest.contains(['?', '#', ',']) || rest.chars().any(char::is_control) {
             return Err(wrong("it has a character that does not belong there"));
         }
-        let rest = rest.trim_end_matches('/');
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        // A folder's name may have an `@`.
+        let login = mask::login_of(text).filter(|_| scheme != Scheme::File);
+        let rest = login.as_ref().and_then(|login| text.get(login.end + 1..)).unwrap_or(rest).trim_end_matches('/');
+        let login = login.and_then(|login| text.get(login)).map(|login| login.split_once(':').unwrap_or((login, "")));
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if path.split('/').skip(1).any(|step| matches!(step, "" | "." | "..")) {
             return Err(wrong("its path has an empty step or dots"));
         }
-        let (login, host) = match authority.rsplit_once('@') {
-            Some((login, host)) => (Some(login.split_once(':').unwrap_or((login, ""))), host),
-            None => (None, authority),
-        };
         match scheme {
-            Scheme::File if !authority.is_empty() || path.is_empty() => {
+            Scheme::File if !host.is_empty() || path.is_empty() => {
                 return Err(wrong("its folder is not absolute"));
             }
             Scheme::S3 if login.is_some() => return Err(wrong("keys are given by AWS_ACCESS_KEY_ID and its like")),
@@ -152,13 +152,22 @@ mod tests {
         assert_eq!((address.url.as_str(), address.scheme), ("https://host:8443/team", Scheme::Http));
         assert_eq!(address.login, Some(("me".into(), "hunter2".into())));
         assert!(!format!("{address:?}").contains("hunter2"));
+        let address = Address::parse("https://me:p/hunter2@host/team").unwrap();
+        assert_eq!(
+            (address.url.as_str(), address.login),
+            ("https://host/team", Some(("me".into(), "p/hunter2".into())))
+        );
         assert_eq!(Address::parse("file:///srv/a").unwrap().folder(), Some(Path::new("/srv/a")));
+        assert_eq!(Address::parse("file:///srv/a@b").unwrap().url, "file:///srv/a@b");
         for text in [
             "ftp://me:hunter2@host/x",
             "s3://",
             "s3://me:hunter2@bucket",
             "https:///x",
             "https://me:hunter2@host/x?list",
+            "https://me:p/hunter2@host/x?list",
+            "ftp://me:p/hunter2@host/x",
+            "s3://me:p/hunter2@bucket",
             "file://srv/a",
             "file://",
             "https://h/../x",

@@ -3,13 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "an edge: reads the files that a profile names")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::types::FileSpec;
-use crate::Digest;
 use crate::archive::trust::Keyring;
 use crate::error::Result;
 use crate::profile::Checked;
@@ -17,6 +16,7 @@ use crate::profile::check::is_password_hash;
 use crate::profile::check::node::{Faults, Node, brief};
 use crate::profile::fault::Fault;
 use crate::profile::yaml::Document;
+use crate::{Digest, regular};
 
 /// The largest file that a profile may place.
 const FILE_LIMIT: u64 = 64 << 20;
@@ -120,7 +120,7 @@ fn is_absent(path: &Path) -> bool {
 /// Reads a file inside the profile's folder, or reports at the node why not.
 fn read(node: &Node<'_>, path: &str, folder: &Path, limit: u64, faults: &mut Faults<'_>) -> Option<Vec<u8>> {
     let place = locate(node, path, folder, faults)?;
-    let bytes = File::open(&place).and_then(|file| {
+    let bytes = regular::open(&place).and_then(|file| {
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
@@ -169,7 +169,6 @@ fn locate(node: &Node<'_>, path: &str, folder: &Path, faults: &mut Faults<'_>) -
         faults.at(node, message, "this path", "put a copy of the file beside the profile");
         return None;
     }
-    // Asked before opening: opening a FIFO would wait for a writer.
     if !fs::metadata(&real).is_ok_and(|metadata| metadata.is_file()) {
         faults.at(
             node,

@@ -6,12 +6,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: the store")]
 
+mod output;
 mod session;
 mod stamp;
 pub mod sweep;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ use crate::interrupt::{self, Heeding};
 use crate::progress::Progress;
 use crate::{Digest, Error};
 use session::Session;
+
+pub use output::Output;
 
 /// The file by which a folder is known to be a store.
 const MARKER: &str = "BORG-STORE";
@@ -295,8 +298,7 @@ impl Store {
 
 /// Sees to it that `root` is a store, or may become one: a folder that holds other things is nobody's to sweep.
 fn mark(root: &Path) -> Result<()> {
-    let marker = root.join(MARKER);
-    if marker.is_file() {
+    if root.join(MARKER).is_file() {
         return Ok(());
     }
     let mut names = BTreeSet::new();
@@ -305,12 +307,17 @@ fn mark(root: &Path) -> Result<()> {
             names.insert(entry.at("read", root)?.file_name());
         }
     }
+    claim(root, names)
+}
+
+/// Makes a store of a folder that held these names a moment ago.
+fn claim(root: &Path, mut names: BTreeSet<OsString>) -> Result<()> {
+    let marker = root.join(MARKER);
     let older = ["objects", "records", "locks"].iter().all(|name| names.contains(OsStr::new(name)));
-    // A file system of its own has the one from the start; another run may just have made the other.
-    for name in ["lost+found", MARKER] {
-        names.remove(OsStr::new(name));
-    }
-    if !names.is_empty() && !older {
+    // A file system of its own has it from the start.
+    names.remove(OsStr::new("lost+found"));
+    // Another run may have made a store of it meanwhile: it begins with the marker.
+    if !names.is_empty() && !older && !marker.is_file() {
         return Err(Error::usage(format!("{} is not a store of borg-compose, and it is not empty", root.display()))
             .help("give a new or empty folder with --store or BORG_STORE"));
     }
@@ -318,34 +325,11 @@ fn mark(root: &Path) -> Result<()> {
     fs::write(&marker, "A store of borg-compose. `borg-compose clean --all` empties it.\n").at("write", &marker)
 }
 
-/// Writes a file whole or not at all: beside its final place first, under a name that the next writer takes over, so that a
-/// killed one leaves nothing that stays.
+/// Writes a file whole or not at all, as [`Output`] does.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).at("create", folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = folder.join(format!(".{name}.partial"));
-    let file = alone(&partial)?;
-    let written = file.set_len(0).at("write", path).and_then(|()| fill(&file, path, bytes));
-    let placed = written.and_then(|()| fs::rename(&partial, path).at("write", path));
-    placed.inspect_err(|_| {
-        let _ = fs::remove_file(&partial);
-    })
-}
-
-/// Opens a file that no other writer has. One that was renamed while this one waited is another file by now.
-fn alone(path: &Path) -> Result<Flock<File>> {
-    loop {
-        let file = File::options().create(true).append(true).open(path).at("create", path)?;
-        let held = Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, e)| Error::host(format!("cannot lock {}", path.display())).because(&e))?;
-        if session::still_there(&held, path) {
-            return Ok(held);
-        }
-    }
+    let mut output = Output::create(path)?;
+    output.write_all(bytes).at("write", path)?;
+    output.finish()
 }
 
 /// Writes what will be the file at `path`, to the disk.
@@ -366,6 +350,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn another_run_may_make_the_store_while_this_one_looks() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = || BTreeSet::from(["objects".into()]);
+        assert!(claim(folder.path(), seen()).is_err());
+        Store::open(folder.path()).unwrap();
+        claim(folder.path(), seen()).unwrap();
+    }
 
     #[test]
     fn whoever_waits_for_a_lock_says_for_what() {

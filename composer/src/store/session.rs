@@ -1,6 +1,7 @@
 //! A run's own folder for unfinished files; what a killed run left goes with the next one.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -68,18 +69,24 @@ pub(super) fn still_there(file: &File, path: &Path) -> bool {
 pub(super) fn sweep(tmp: &Path, remove: impl Fn(&Path) -> Result<()>) {
     let Ok(entries) = fs::read_dir(tmp) else { return };
     for path in entries.flatten().map(|e| e.path()) {
-        let lock = path.with_extension("lock");
-        let abandoned = match File::open(&lock) {
-            Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
-            Err(_) => true,
-        };
         // Only what this program names is its to remove.
         let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run-"));
         if !ours {
             continue;
         }
+        let lock = path.with_extension("lock");
+        // Held until all is removed: its run may have made the file a moment ago, and waits for it.
+        let _held = match File::open(&lock) {
+            Ok(file) => match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(held) if still_there(&held, &lock) => Some(held),
+                _ => continue,
+            },
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            // Another user's, who may be at work.
+            Err(_) => continue,
+        };
         let folder = path.with_extension("");
-        if abandoned && (!folder.exists() || remove(&folder).is_ok()) {
+        if !folder.exists() || remove(&folder).is_ok() {
             let _ = fs::remove_file(&lock);
         }
     }
@@ -88,6 +95,30 @@ pub(super) fn sweep(tmp: &Path, remove: impl Fn(&Path) -> Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_removed_stays_locked_meanwhile() {
+        let tmp = tempfile::tempdir().unwrap();
+        let lock = tmp.path().join("run-dead.lock");
+        fs::create_dir(tmp.path().join("run-dead")).unwrap();
+        fs::write(&lock, "").unwrap();
+        sweep(tmp.path(), |folder| {
+            let again = Flock::lock(File::open(&lock).unwrap(), FlockArg::LockExclusiveNonblock);
+            assert!(again.is_err(), "its run may be about to take it");
+            fs::remove_dir_all(folder).at("remove", folder)
+        });
+        assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_lock_file_that_cannot_be_opened_is_somebodys() {
+        let tmp = tempfile::tempdir().unwrap();
+        let folder = tmp.path().join("run-other");
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink("run-other.lock", folder.with_extension("lock")).unwrap();
+        drop(Session::open(tmp.path()).unwrap());
+        assert!(folder.is_dir());
+    }
 
     #[test]
     fn removes_what_a_dead_run_left_and_nothing_else() {

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::net::{Login, Proxies};
+use crate::regular;
 
 pub use sources_list::HostMirrors;
 
@@ -69,7 +70,7 @@ fn parts(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
 }
 
 fn text(path: &Path) -> String {
-    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    regular::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

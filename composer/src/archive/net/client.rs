@@ -17,6 +17,7 @@ use super::Failure;
 use super::flow::{self, CHUNK, Flow, Pace};
 use crate::error::IoContext;
 use crate::interrupt::Heeding;
+use crate::regular;
 
 /// How long to wait before a mirror counts as dead.
 #[derive(Debug, Clone, Copy)]
@@ -256,7 +257,7 @@ fn whole(mut body: Body, path: &str, limit: usize) -> Result<Vec<u8>, Failure> {
 
 fn local(file: &str, path: &str, start: u64) -> Result<Body, Failure> {
     let place = Path::new(file);
-    let mut file = match File::open(place) {
+    let mut file = match regular::open(place) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Failure::Missing(path.to_owned())),
         other => other.at("open", place)?,
     };

@@ -15,6 +15,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
+use crate::profile::mask;
 use crate::progress::Progress;
 use crate::{Error, Result, interrupt};
 
@@ -108,14 +109,12 @@ impl Net {
 
 /// A mirror's address without user name and password.
 pub fn shown(mirror: &str) -> String {
-    match mirror.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => mirror.to_owned(),
+    let mut shown = mirror.to_owned();
+    // What names a folder has no login, and may have an `@`.
+    if let Some(login) = mask::login_of(mirror).filter(|_| !mirror.starts_with("file:")) {
+        shown.replace_range(login.start..=login.end, "");
     }
+    shown
 }
 
 /// Scheme and host of an address.

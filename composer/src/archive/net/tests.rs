@@ -172,6 +172,8 @@ fn all_mirrors_dead_is_one_error_that_names_them() {
 #[test]
 fn credentials_are_never_shown() {
     assert_eq!(shown("http://me:se@cret@host:8/debian"), "http://host:8/debian");
+    assert_eq!(shown("http://me:se/cret@host/debian"), "http://host/debian");
+    assert_eq!(shown("file:///srv/a@b"), "file:///srv/a@b");
     assert_eq!(shown("https://host/debian"), "https://host/debian");
     assert_eq!(shown("file:///srv/debian"), "file:///srv/debian");
 }

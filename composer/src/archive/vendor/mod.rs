@@ -19,7 +19,7 @@ use crate::error::IoContext;
 use crate::lock::types::LockedPackage;
 use crate::progress::{Progress, Task};
 use crate::store::Store;
-use crate::{Digest, Error, Result, parallel, plain};
+use crate::{Digest, Error, Result, parallel, plain, regular};
 
 pub use contents::{Contents, Entry, deb};
 pub use pack::pack;
@@ -123,8 +123,8 @@ impl Vendor {
 
     fn open_at(&self, package: &LockedPackage, start: u64) -> io::Result<File> {
         let mut file = match self.holds {
-            Holds::Folder => File::open(self.place.join(deb(&package.sha256)))?,
-            Holds::Tar { .. } => File::open(&self.place)?,
+            Holds::Folder => regular::open(&self.place.join(deb(&package.sha256)))?,
+            Holds::Tar { .. } => regular::open(&self.place)?,
         };
         file.seek(SeekFrom::Start(start))?;
         Ok(file)

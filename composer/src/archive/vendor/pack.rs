@@ -5,26 +5,19 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use tar::{Builder, EntryType, Header};
-use tempfile::{NamedTempFile, TempPath};
 
 use super::{Contents, Entry};
 use crate::digest::Hasher;
 use crate::error::IoContext;
 use crate::progress::Task;
-use crate::store::Store;
+use crate::store::{Output, Store};
 use crate::{Digest, Error, Result, interrupt};
 
 /// Writes the archive whole or not at all. Its files are root's and have the time `epoch`; an object whose bytes are not
 /// those of its name is an error.
 pub fn pack(contents: &Contents, epoch: u64, store: &Store, to: &Path, task: &Task) -> Result<()> {
-    let folder = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).at("create", folder)?;
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
-    // A fixed name: what a killed run left is overwritten by the next.
-    let place = folder.join(format!(".{name}.partial"));
-    let file = File::create(&place).at("create", &place)?;
-    let path = TempPath::try_from_path(&place).map_err(|e| Error::internal(e.to_string()))?;
-    let mut tar = Builder::new(BufWriter::with_capacity(1 << 20, &file));
+    let mut output = Output::create(to)?;
+    let mut tar = Builder::new(BufWriter::with_capacity(1 << 20, &mut output));
     for (path, entry) in contents {
         if interrupt::asked() {
             return Err(Error::interrupted("interrupted"));
@@ -32,10 +25,7 @@ pub fn pack(contents: &Contents, epoch: u64, store: &Store, to: &Path, task: &Ta
         task.add(add(&mut tar, path, entry, epoch, store, to)?);
     }
     tar.into_inner().and_then(|mut out| out.flush()).at("write", to)?;
-    file.sync_all().at("write", to)?;
-    let file = NamedTempFile::from_parts(file, path);
-    file.persist(to).map_err(|e| Error::host(format!("cannot write {}", to.display())).because(&e))?;
-    Ok(())
+    output.finish()
 }
 
 fn size(entry: &Entry, store: &Store) -> Result<u64> {

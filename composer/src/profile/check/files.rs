@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Faults, Node, brief};
+use super::services::Used;
 use crate::profile::fault::Fault;
 
 /// What the running system mounts over: a file there would never be seen.
@@ -25,7 +26,7 @@ const FOLDERS: [&str; 14] = [
     "/var/lib",
 ];
 /// What the composer writes from other parts of the profile.
-const OWNED: [(&str, &str); 8] = [
+const OWNED: [(&str, &str); 10] = [
     ("/etc/passwd", "use `users:` of the profile"),
     ("/etc/group", "use `users:` of the profile"),
     ("/etc/shadow", "use `users:` of the profile"),
@@ -34,9 +35,39 @@ const OWNED: [(&str, &str); 8] = [
     ("/etc/machine-id", "each device makes its own at first boot"),
     ("/etc/borg/device.json", "use `offline_model:` and `offline_only:` of the profile"),
     ("/usr/lib/borg/boot-check.json", "use `services:` of the profile"),
+    ("/etc/systemd/system/borg-passwords.service", "use `users:` of the profile"),
+    ("/usr/lib/systemd/system-preset/0-borg.preset", "use `services:` of the profile"),
+];
+/// What else is in every image as a file: a file of the profile may take its place, but not make a folder of it.
+const FILES: [&str; 16] = [
+    "/etc/apt/sources.list.d/debian.sources",
+    "/etc/default/keyboard",
+    "/etc/default/locale",
+    "/etc/hosts",
+    "/etc/locale.conf",
+    "/etc/localtime",
+    "/etc/resolv.conf",
+    "/etc/sysctl.d/60-borg.conf",
+    "/etc/systemd/journald.conf.d/10-borg.conf",
+    "/etc/systemd/network/80-borg-wired.network",
+    "/etc/systemd/resolved.conf.d/10-borg.conf",
+    "/etc/systemd/system-generators/systemd-ssh-generator",
+    "/etc/systemd/system-generators/systemd-sysv-generator",
+    "/etc/systemd/timesyncd.conf.d/10-borg.conf",
+    "/etc/timezone",
+    "/usr/lib/borg/set-passwords",
+];
+/// Links to folders that are in every image: a path through one would name a file that has another path too.
+const LINKS: [(&str, &str); 6] = [
+    ("/bin", "/usr/bin"),
+    ("/sbin", "/usr/sbin"),
+    ("/lib", "/usr/lib"),
+    ("/lib64", "/usr/lib64"),
+    ("/usr/local/man", "/usr/local/share/man"),
+    ("/var/spool/mail", "/var/mail"),
 ];
 
-pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
+pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>) {
     let files = profile.list("files");
     let paths: Vec<_> = files.iter().filter_map(|file| file.text("path")).collect();
     for (node, path) in &paths {
@@ -47,6 +78,7 @@ pub fn check(profile: &Node<'_>, faults: &mut Faults<'_>) {
     faults.duplicates("the path", paths.iter().map(|(node, path)| (node, *path)));
     let sound: Vec<_> = paths.iter().filter(|(_, path)| target_fault(path).is_none()).cloned().collect();
     nested(&sound, faults);
+    among_services(&sound, services, faults);
     homes(profile, &sound, faults);
     for file in &files {
         one_origin(file, faults);
@@ -82,27 +114,54 @@ pub fn form_fault(path: &str) -> Option<(&'static str, String)> {
 }
 
 /// Why a path cannot be a target, and the way out.
-fn target_fault(path: &str) -> Option<(&'static str, String)> {
+pub fn target_fault(path: &str) -> Option<(&'static str, String)> {
     if let Some(fault) = form_fault(path) {
         return Some(fault);
     }
     let help = |text: &str| text.to_owned();
-    let below = |folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let below = |folder: &str| path == folder || is_below(path, folder);
     if HIDDEN.iter().any(|hidden| below(hidden)) {
         return Some((
             "the running system mounts over it",
             help("/proc, /sys, /dev, /run and /tmp are made at boot; /var/run and /var/lock are links to /run"),
         ));
     }
-    // With merged /usr these are links to folders; a path through them would name one file twice.
-    if let Some(link) = ["/bin", "/sbin", "/lib", "/lib64"].iter().find(|link| below(link)) {
-        return Some(("that folder is a link", format!("write `/usr{link}/…`")));
+    if let Some((_, place)) = LINKS.iter().find(|(link, _)| below(link)) {
+        return Some(("that folder is a link", format!("write `{place}/…`")));
     }
-    if FOLDERS.contains(&path) {
+    let owned = || OWNED.iter().map(|(owned, _)| *owned);
+    if FOLDERS.contains(&path) || owned().chain(FILES).any(|file| is_below(file, path)) {
         return Some(("it is a folder", help("name a file in it")));
+    }
+    if let Some(file) = FILES.iter().find(|file| is_below(path, file)) {
+        return Some((
+            "what would be its folder is a file of the image",
+            format!("choose a place that is not below `{file}`"),
+        ));
     }
     let (_, way) = OWNED.iter().find(|(owned, _)| below(owned))?;
     Some(("the composer writes that file", help(way)))
+}
+
+pub fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What services bring are files, and their folders are folders.
+fn among_services(paths: &[(Node<'_>, &str)], services: &[Used<'_>], faults: &mut Faults<'_>) {
+    for (node, path) in paths {
+        let unit = |name: &String| format!("/etc/systemd/system/{name}");
+        let brought = services.iter().find_map(|used| {
+            let files = used.service.files.iter().map(|file| file.path.clone());
+            let mut files = files.chain(used.service.units.iter().map(unit));
+            let meets = |file: &String| is_below(path, file) || is_below(file, path);
+            Some((&used.service.name, files.find(meets)?))
+        });
+        if let Some((service, file)) = brought {
+            let message = format!("`{}` does not go with `{file}` of the service `{service}`", brief(path));
+            faults.at(node, message, "one is a file, the other needs it as a folder", "choose another place");
+        }
+    }
 }
 
 /// A file cannot also be a folder.
@@ -174,7 +233,7 @@ mod tests {
 
     #[test]
     fn targets() {
-        for good in ["/etc/motd", "/srv/$(x) 'y'", "/etc/..x", "/runner", "/libx/a"] {
+        for good in ["/etc/motd", "/srv/$(x) 'y'", "/etc/..x", "/runner", "/libx/a", "/etc/localtime", "/var/mail/x"] {
             assert_eq!(target_fault(good), None, "{good}");
         }
         for bad in [
@@ -193,6 +252,13 @@ mod tests {
             "/etc/shadow/x",
             "/var/run/x",
             "/usr/bin",
+            "/etc/systemd",
+            "/usr/lib/borg",
+            "/etc/resolv.conf/x",
+            "/etc/localtime/x",
+            "/var/spool/mail/x",
+            "/usr/local/man/x",
+            "/usr/lib/systemd/system-preset/0-borg.preset",
         ] {
             assert!(target_fault(bad).is_some(), "{bad}");
         }

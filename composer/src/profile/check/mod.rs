@@ -4,7 +4,7 @@
 //! YAML value rather than the typed profile, so that one fault does not hide another.
 
 mod crypt;
-mod files;
+pub(crate) mod files;
 mod kernel;
 mod known;
 mod network;
@@ -125,7 +125,7 @@ fn meaning(document: &Document, catalogue: &Catalogue) -> Vec<Fault> {
     network::check(&profile, &mut faults);
     packages::check(&profile, &services, &mut faults);
     users::check(&profile, &services, &mut faults);
-    files::check(&profile, &mut faults);
+    files::check(&profile, &services, &mut faults);
     places::check(&profile, &services, &mut faults);
     kernel::check(&profile, &mut faults);
     repositories::check(&profile, &mut faults);
@@ -167,5 +167,17 @@ mod tests {
         let error = Rules::new(catalogue::load(&assets).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "units/x/service.yaml: option `q` is not a JSON Schema");
         assert!(error.help_text().unwrap().contains("default: 80"));
+    }
+    #[test]
+    fn files_of_services_are_no_folders() {
+        let rules = Rules::new(catalogue::load(&Assets::embedded()).unwrap()).unwrap();
+        let faults = |path: &str| {
+            let text = format!("profile: a\nservices: [nginx]\nfiles: [{{path: {path}, content: x}}]\n");
+            inspect(&text, &rules).faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>()
+        };
+        assert!(faults("/etc/nginx/nginx.conf").is_empty() && faults("/etc/nginx/conf.d/x.conf").is_empty());
+        for path in ["/etc/nginx", "/etc/nginx/nginx.conf/x", "/etc/systemd/system/borg-nginx-certificate.service/x"] {
+            assert!(faults(path).concat().contains("of the service `nginx`"), "{path}");
+        }
     }
 }

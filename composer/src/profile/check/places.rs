@@ -5,7 +5,7 @@ use std::path::Path;
 
 use borg_config::folders::{self, Meets};
 
-use super::files;
+use super::files::{self, is_below};
 use super::node::{Faults, Node, brief};
 use super::services::Used;
 use crate::catalogue::options::{self, Named, Names};
@@ -49,10 +49,6 @@ pub fn check(profile: &Node<'_>, services: &[Used<'_>], faults: &mut Faults<'_>)
             }
         }
     }
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn file(named: &Named<'_>, used: &Used<'_>, files: &[(Node<'_>, &str)], place: Range<usize>) -> Option<Fault> {

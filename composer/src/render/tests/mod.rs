@@ -8,9 +8,10 @@ mod site;
 
 use std::fmt::Write;
 
-use super::config_tree;
 use super::testing::{full_spec, test_spec};
+use super::{config_tree, overlay};
 use crate::assets::Assets;
+use crate::profile::check::files::target_fault;
 use crate::spec::ImageSpec;
 use crate::tree::{Content, Tree};
 
@@ -58,6 +59,17 @@ fn the_test_image_has_every_service_as_the_catalogue_has_it() {
     let known = catalogue.0.values().map(|s| (&s.name, &s.units, &s.files));
     let used = spec.services.iter().map(|s| (&s.name, &s.units, &s.files));
     assert_eq!(used.collect::<Vec<_>>(), known.collect::<Vec<_>>());
+}
+
+/// What the check refuses holds for the image as it is rendered.
+#[test]
+fn the_check_knows_the_files_of_every_image() {
+    let spec = ImageSpec { services: vec![], files: vec![], ..full_spec() };
+    let tree = overlay(&render(&spec));
+    let files = tree.iter().filter(|(path, node)| node.content != Content::Folder && !path.starts_with("home/"));
+    for (path, _) in files.filter(|(path, _)| !path.starts_with("etc/apt/keyrings/")) {
+        assert!(target_fault(&format!("/{path}/x")).is_some(), "{path}");
+    }
 }
 
 #[test]
