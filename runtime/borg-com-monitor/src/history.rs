@@ -1,6 +1,6 @@
 //! The newest lines of all ports in memory, by number, for whoever asks later or waits for the next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ impl Line {
         self.text.len() + self.port.len() + OVERHEAD
     }
 }
+
+/// Ports by their names.
+pub type Ports = BTreeSet<String>;
 
 /// The most bytes of lines in one answer.
 const PAGE: usize = 1024 * 1024;
@@ -128,6 +131,24 @@ impl History {
         Page { lines, cursor: seen, lost }
     }
 
+    /// The newest line's cursor, and which of the ports have lines after `cursor`; all of them, when some of those lines are not
+    /// kept any more.
+    pub fn ports_since<'a>(&self, cursor: u64, ports: &'a Ports) -> (u64, BTreeSet<&'a str>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = usize::try_from(kept.newest.saturating_sub(cursor)).unwrap_or(usize::MAX);
+        if newer > kept.lines.len() {
+            return (kept.newest, ports.iter().map(String::as_str).collect());
+        }
+        let mut found = BTreeSet::new();
+        for line in kept.lines.iter().rev().take(newer) {
+            if found.len() == ports.len() {
+                break;
+            }
+            found.extend(ports.get(&line.port).map(String::as_str));
+        }
+        (kept.newest, found)
+    }
+
     /// The newest `max` lines for which `wanted` is true, the oldest of them first. `wanted` may take its time: lines are looked
     /// at in pieces, and between those new ones come in. It ends the search by giving none.
     pub fn newest_of(&self, max: usize, wanted: impl Fn(&Line) -> Option<bool>) -> Page {
@@ -203,6 +224,29 @@ mod tests {
         // One line that is larger than all there is room for.
         let page = filled(10, &["a"]).since(0, 9, |_| true);
         assert_eq!((page.cursor, page.lost), (1001, 1));
+    }
+
+    #[test]
+    fn who_has_new_lines_is_known() {
+        let history = History::new(5 * (OVERHEAD + 7), 1000);
+        let push = |port: &str| history.push(Timestamp::UNIX_EPOCH, Duration::ZERO, port, "x".into());
+        for port in ["/dev/a", "/dev/b", "/dev/b"] {
+            push(port);
+        }
+        let ports: Ports = ["/dev/a", "/dev/b", "/dev/c"].map(str::to_owned).into();
+        let since = |cursor: u64| {
+            let (newest, found) = history.ports_since(cursor, &ports);
+            (newest, found.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(since(1000), (1003, vec!["/dev/a", "/dev/b"]));
+        assert_eq!(since(1001), (1003, vec!["/dev/b"]));
+        assert_eq!(since(1003), (1003, vec![]));
+        for _ in 0..5 {
+            push("/dev/z");
+        }
+        // Whose the lines were that are gone, nobody knows.
+        assert_eq!(since(1001), (1008, vec!["/dev/a", "/dev/b", "/dev/c"]));
+        assert_eq!(since(1003), (1008, vec![]));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod board;
 mod calls;
 mod counts;
 mod files;
+mod follow;
 mod history;
 mod journal;
 mod lines;

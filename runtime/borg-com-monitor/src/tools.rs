@@ -1,24 +1,27 @@
 //! The tools as MCP clients see them: `tools.json` says what each is, `calls` what it does. Each port is a resource, too,
 //! whose content are its newest lines and to which clients can subscribe.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use borg_mcp::{ToolList, fault};
-use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    Resource, ResourceContents, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
+    InitializeResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ServerCapabilities, ServerConfig,
+    SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestMethod,
+    UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
+use rmcp::{ErrorData, ServerHandler};
 use serde_json::Value;
+use tokio::sync::watch;
 
+use crate::follow::{Client, Follows, SCHEME, follow, port};
+use crate::history::Ports;
 use crate::monitor::Shared;
 use crate::{calls, journal};
 
 const TOOLS: &str = include_str!("tools.json");
-/// A port's resource is this and its path.
-const SCHEME: &str = "serial://";
 /// How many lines a resource shows.
 const SHOWN: usize = 100;
 
@@ -26,17 +29,17 @@ const SHOWN: usize = 100;
 pub struct Tools {
     shared: Shared,
     list: ToolList,
-    /// Whether the transport can tell a client of something that it did not just ask for.
-    subscriptions: bool,
+    follows: Arc<Follows>,
 }
 
 impl Tools {
-    pub fn new(shared: Shared, subscriptions: bool) -> Result<Self, serde_json::Error> {
-        Ok(Tools { shared, list: ToolList::parse(TOOLS)?, subscriptions })
+    /// With `one_client`, who comes and goes with the process, that one may be told of lines by older protocols too.
+    pub fn new(shared: Shared, one_client: bool) -> Result<Self, serde_json::Error> {
+        Ok(Tools { shared, list: ToolList::parse(TOOLS)?, follows: Arc::new(Follows::new(one_client)) })
     }
 
     fn resource(&self, uri: &str) -> Option<ResourceContents> {
-        let port = uri.strip_prefix(SCHEME)?;
+        let port = port(uri)?;
         self.shared.board.one(port)?;
         let page = self.shared.record.history.newest_of(SHOWN, |line| Some(line.port == port));
         let text: String = page.lines.iter().map(journal::plain).collect();
@@ -47,19 +50,31 @@ impl Tools {
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity = Implementation::new("borg-com-monitor", env!("CARGO_PKG_VERSION")).with_title("Serial ports");
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources();
-        let capabilities =
-            if self.subscriptions { capabilities.enable_resources_subscribe().build() } else { capabilities.build() };
-        ServerConfig::new(capabilities)
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe();
+        ServerConfig::new(capabilities.build())
             .with_server_info(identity)
             .with_instructions("Lines that serial ports received: list_ports names the ports, read_lines gives lines.")
+    }
+
+    /// Only older protocols greet; without a session they have no way to be told of anything.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut hello = self.negotiate_initialize(&request)?;
+        if let Some(resources) = hello.capabilities.resources.as_mut().filter(|_| !self.follows.has_session()) {
+            resources.subscribe = None;
+        }
+        Ok(hello)
     }
 
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, rmcp::ErrorData> {
+    ) -> Result<ListToolsResult, ErrorData> {
         Ok(self.list.all())
     }
 
@@ -71,9 +86,9 @@ impl ServerHandler for Tools {
         &self,
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, rmcp::ErrorData> {
+    ) -> Result<CallToolResponse, ErrorData> {
         if self.list.get(&request.name).is_none() {
-            return Err(rmcp::ErrorData::invalid_params(format!("there is no tool {}", request.name), None));
+            return Err(ErrorData::invalid_params(format!("there is no tool {}", request.name), None));
         }
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let result = match calls::run(&self.shared, &request.name, arguments).await {
@@ -91,7 +106,7 @@ impl ServerHandler for Tools {
         &self,
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListResourcesResult, rmcp::ErrorData> {
+    ) -> Result<ListResourcesResult, ErrorData> {
         let ports = self.shared.board.all().into_iter();
         let resource = |port: String| Resource::new(format!("{SCHEME}{port}"), port).with_mime_type("text/plain");
         Ok(ListResourcesResult::with_all_items(ports.map(|status| resource(status.port)).collect()))
@@ -101,44 +116,50 @@ impl ServerHandler for Tools {
         &self,
         request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
-    ) -> Result<ReadResourceResponse, rmcp::ErrorData> {
+    ) -> Result<ReadResourceResponse, ErrorData> {
         let missing = || {
             let data = serde_json::json!({ "uri": request.uri });
-            rmcp::ErrorData::resource_not_found(format!("{}: no such port", request.uri), Some(data))
+            ErrorData::resource_not_found(format!("{}: no such port", request.uri), Some(data))
         };
         let contents = self.resource(&request.uri).ok_or_else(missing)?;
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        if !self.subscriptions {
-            return None;
-        }
-        let ours = |uri: &String| uri.starts_with(SCHEME);
-        let uris = requested.resource_subscriptions.iter().flatten().filter(|uri| ours(uri)).cloned();
-        Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
+        let uris = self.follows.accept(requested.resource_subscriptions.as_deref().unwrap_or_default());
+        Some(SubscriptionFilter::builder().resource_subscriptions(uris.cloned()).build())
     }
 
-    /// Tells of each port that has new lines, once for all that came together.
-    async fn listen(&self, context: SubscriptionContext) -> Result<(), rmcp::ErrorData> {
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let history = &self.shared.record.history;
-        let uris = context.accepted().resource_subscriptions.clone().unwrap_or_default();
-        let wanted: BTreeMap<&str, &String> =
-            uris.iter().filter_map(|uri| Some((uri.strip_prefix(SCHEME)?, uri))).collect();
-        let (mut newer, mut cursor) = (history.follow(), history.newest());
-        loop {
-            tokio::select! {
-                () = context.cancelled() => return Ok(()),
-                changed = newer.changed() => if changed.is_err() { return Ok(()) },
-            }
-            let page = history.since(cursor, usize::MAX, |line| wanted.contains_key(line.port.as_str()));
-            cursor = page.cursor;
-            let ports: std::collections::BTreeSet<&str> = page.lines.iter().map(|line| line.port.as_str()).collect();
-            for uri in ports.into_iter().filter_map(|port| wanted.get(port)) {
-                if context.sink().notify_resource_updated((*uri).clone()).await.is_err() {
-                    return Ok(());
-                }
-            }
+        let from = history.newest();
+        let uris = context.accepted().resource_subscriptions.iter().flatten();
+        let ports: Ports = uris.filter_map(|uri| port(uri)).map(str::to_owned).collect();
+        let _room = self.follows.room(ports.len())?;
+        let (_wanting, wanted) = watch::channel(ports);
+        let client = Client::Subscription(context.sink().clone());
+        tokio::select! {
+            () = context.cancelled() => {}
+            () = follow(history, from, wanted, client) => {}
         }
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let added = self.follows.add(&self.shared.record, &request.uri, context.peer);
+        added.unwrap_or_else(|| Err(ErrorData::method_not_found::<SubscribeRequestMethod>()))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let removed = self.follows.remove(&request.uri);
+        removed.ok_or_else(ErrorData::method_not_found::<UnsubscribeRequestMethod>)
     }
 }

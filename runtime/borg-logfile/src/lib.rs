@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -43,7 +43,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// Appends `line`, which ends with a newline; begins the next file when this one would get too large.
+    /// Appends `line`, which ends with a newline; begins the next file when this one would get too large. A line that does not
+    /// fit on the disk leaves nothing behind.
     pub fn write(&mut self, line: &str) -> io::Result<()> {
         let bytes = line.len() as u64;
         let mut open = self.take()?;
@@ -51,7 +52,11 @@ impl LogFile {
             rotate(&self.path, self.keep)?;
             open = self.open_anew()?;
         }
-        open.file.write_all(line.as_bytes())?;
+        if let Err(fault) = open.file.write_all(line.as_bytes()) {
+            // Where this fails too, the next opening ends what is there of it.
+            let _ = open.take_back();
+            return Err(fault);
+        }
         open.bytes += bytes;
         self.open = Some(open);
         Ok(())
@@ -65,12 +70,35 @@ impl LogFile {
     }
 
     fn open_anew(&self) -> io::Result<Open> {
-        let file = File::options().create(true).append(true).open(&self.path)?;
+        let file = File::options().create(true).read(true).append(true).open(&self.path)?;
         if let Some(mode) = self.mode {
             file.set_permissions(Permissions::from_mode(mode))?;
         }
         let bytes = file.metadata()?.len();
-        Ok(Open { file, bytes })
+        let mut open = Open { file, bytes };
+        open.end_line()?;
+        Ok(open)
+    }
+}
+
+impl Open {
+    /// Removes what there is of a line that was not written whole.
+    fn take_back(&self) -> io::Result<()> {
+        // It may have been emptied by others meanwhile, and is not to grow.
+        if self.file.metadata()?.len() > self.bytes { self.file.set_len(self.bytes) } else { Ok(()) }
+    }
+
+    /// Ends the line that a power failure or a kill has torn, so that the next one stands by itself.
+    fn end_line(&mut self) -> io::Result<()> {
+        let mut last = [b'\n'];
+        if let Some(at) = self.bytes.checked_sub(1) {
+            self.file.read_exact_at(&mut last, at)?;
+        }
+        if last != [b'\n'] {
+            self.file.write_all(b"\n")?;
+            self.bytes += 1;
+        }
+        Ok(())
     }
 }
 
@@ -137,6 +165,18 @@ mod tests {
             let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o640, "{name}");
         }
+    }
+
+    #[test]
+    fn a_torn_line_is_ended_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.log");
+        fs::write(&path, "1111\n22").unwrap();
+        let mut file = LogFile::new(&path, 100, 1);
+        file.open().unwrap();
+        file.write("3333\n").unwrap();
+        LogFile::new(&path, 100, 1).write("4444\n").unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "1111\n22\n3333\n4444\n");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 // clippy takes helpers outside of `#[test]` for ordinary code.
 #![allow(clippy::unwrap_used)]
 
+mod follow;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,212 @@
+//! Clients are told of new lines, over every transport.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use borg_mcp::testing::{Client, INITIALIZE, TOKEN};
+use nix::pty::PtyMaster;
+use serde_json::{Value, json};
+
+use super::{client, pty, wait_for_port};
+
+const UPDATED: &str = "notifications/resources/updated";
+
+/// A port on which somebody talks, and its URI.
+fn port(folder: &Path) -> (PtyMaster, String, Value) {
+    let link = folder.join("port");
+    let master = pty(&link);
+    let config = json!({ "ports": [{ "device": link }] });
+    (master, format!("serial://{}", link.display()), config)
+}
+
+#[test]
+fn a_session_on_stdio_is_told_what_it_subscribed_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut master, uri, config) = port(folder.path());
+    let mut client: Client = client(&config, folder.path());
+    assert_eq!(client.hello["capabilities"]["resources"]["subscribe"], true);
+    wait_for_port(&mut client);
+    let foreign = client.begin("resources/subscribe", &json!({ "uri": "file:///etc/passwd" }));
+    let refused = client.hear(|message| message["id"] == foreign);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("not the URI of a port"), "{refused}");
+    // A port that is not there yet may be wanted too.
+    for wanted in [uri.as_str(), "serial:///dev/ttyUSB99", &uri] {
+        assert_eq!(client.ask("resources/subscribe", &json!({ "uri": wanted })), json!({}));
+    }
+    for line in ["one\n", "two\n"] {
+        master.write_all(line.as_bytes()).unwrap();
+        let told = client.hear(|_| true);
+        assert_eq!((&told["method"], &told["params"]), (&json!(UPDATED), &json!({ "uri": uri })));
+        let read = client.ask("resources/read", &json!({ "uri": uri }));
+        assert!(read["contents"][0]["text"].as_str().unwrap().ends_with(line), "{read}");
+    }
+    assert_eq!(client.ask("resources/unsubscribe", &json!({ "uri": uri })), json!({}));
+    master.write_all(b"three\n").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    // The next that it says is the answer.
+    let ping = client.begin("ping", &json!({}));
+    assert_eq!(client.hear(|_| true)["id"], ping);
+    assert!(client.leave().success());
+}
+
+fn listen_request(uris: &[&str]) -> String {
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    json!({"jsonrpc": "2.0", "id": 7, "method": "subscriptions/listen",
+        "params": {"_meta": meta, "notifications": {"resourceSubscriptions": uris}}})
+    .to_string()
+}
+
+/// Reads up to a line that holds `part`.
+fn until(stream: &mut impl BufRead, part: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "ended before {part}");
+        if line.contains(part) {
+            return line;
+        }
+    }
+}
+
+/// A line is told, even if the port is only found after it was written.
+fn is_told(master: &mut PtyMaster, stream: &mut impl BufRead, uri: &str) {
+    master.write_all(b"hello\n").unwrap();
+    let told = until(stream, UPDATED);
+    assert!(told.contains(uri), "{told}");
+}
+
+#[test]
+fn on_stdio_a_subscription_of_the_newest_protocol_ends_with_the_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut master, uri, config) = port(folder.path());
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, config.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
+    command.arg("--config").arg(path).arg("--stdio").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    writeln!(input, "{}", listen_request(&[&uri, "file:///etc/passwd"])).unwrap();
+    let acknowledged = until(&mut output, "acknowledged");
+    assert!(acknowledged.contains(&uri) && !acknowledged.contains("passwd"), "{acknowledged}");
+    is_told(&mut master, &mut output, &uri);
+    let start = Instant::now();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// A service that listens on a free port and on a socket; ended when dropped.
+struct Served {
+    child: Child,
+    address: String,
+    socket: std::path::PathBuf,
+}
+
+impl Served {
+    fn start(folder: &Path, mut config: Value) -> Self {
+        let (token, socket, path) = (folder.join("token"), folder.join("mcp.sock"), folder.join("config.json"));
+        std::fs::write(&token, TOKEN).unwrap();
+        config["listen"] = json!({ "address": "127.0.0.1:0", "token_file": token, "socket": socket });
+        std::fs::write(&path, config.to_string()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
+        let mut child = command.arg("--config").arg(path).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let line = until(&mut said, "http://");
+        let address = line.trim().split_once("http://").and_then(|(_, rest)| rest.strip_suffix("/mcp")).unwrap();
+        let served = Served { address: address.to_owned(), child, socket };
+        until(&mut said, "mcp.sock");
+        served
+    }
+
+    fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a request; gives the answer from its first line on.
+fn post<S: Read + Write>(mut stream: S, headers: &str, body: &str) -> (BufReader<S>, String) {
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Accept: application/json, text/event-stream\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut status = String::new();
+    stream.read_line(&mut status).unwrap();
+    (stream, status)
+}
+
+const NEWEST: &str = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n";
+
+#[test]
+fn over_http_and_the_socket_a_stream_tells_of_new_lines_until_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut master, uri, config) = port(folder.path());
+    let mut served = Served::start(folder.path(), config);
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    let listen = |uris: &[&str]| post(served.tcp(), &format!("{token}{NEWEST}"), &listen_request(uris));
+    let (mut stream, status) = listen(&[&uri]);
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    until(&mut stream, "acknowledged");
+    let local = UnixStream::connect(&served.socket).unwrap();
+    local.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let (mut local, status) = post(local, NEWEST, &listen_request(&[&uri]));
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    until(&mut local, "acknowledged");
+    is_told(&mut master, &mut stream, &uri);
+    until(&mut local, UPDATED);
+
+    // Six more, which take no place from ordinary requests; and no seventh.
+    let more: Vec<_> = (0..6).map(|_| listen(&[&uri])).collect();
+    assert!(more.iter().all(|(_, status)| status.starts_with("HTTP/1.1 200")));
+    assert!(listen(&[&uri]).1.starts_with("HTTP/1.1 503"));
+    drop(more);
+
+    let start = Instant::now();
+    let id = nix::unistd::Pid::from_raw(i32::try_from(served.child.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(served.child.wait().unwrap().success());
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn where_an_older_protocol_cannot_be_told_it_is_not_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_master, uri, config) = port(folder.path());
+    let served = Served::start(folder.path(), config);
+    let ask = |body: &str| {
+        let headers = format!("Authorization: Bearer {TOKEN}\r\nConnection: close\r\n");
+        let (mut stream, _) = post(served.tcp(), &headers, body);
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let hello = ask(INITIALIZE);
+    assert!(hello.contains(r#""resources":{}"#), "{hello}");
+    let subscribe = json!({"jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": {"uri": uri}});
+    assert!(ask(&subscribe.to_string()).contains("-32601"));
+    // The newest protocol is.
+    let discover = listen_request(&[]).replace("subscriptions/listen", "server/discover");
+    let headers = NEWEST.replace("subscriptions/listen", "server/discover");
+    let headers = format!("Authorization: Bearer {TOKEN}\r\nConnection: close\r\n{headers}");
+    let (mut stream, _) = post(served.tcp(), &headers, &discover);
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.contains(r#""subscribe":true"#), "{text}");
+}
