@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use borg_mcp::Caller;
+use borg_mcp::{Caller, Slot};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject, ListToolsResult,
     PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ResultType, ServerCapabilities, ServerConfig,
     SubscriptionFilter,
 };
@@ -22,6 +22,9 @@ use crate::servers::Servers;
 
 /// How many notes of progress may wait for a client.
 const NOTES: usize = 16;
+
+/// The longest text that may be copied on its way out.
+const COPIED: usize = 64 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct Tools(Arc<Inner>);
@@ -111,12 +114,29 @@ async fn pass_on(mut notes: mpsc::Receiver<ProgressNotificationParam>, token: Pr
     }
 }
 
+/// Leaves a long text, which results of servers have twice, in the request's slot until it is written.
+fn hold_once(result: &mut CallToolResult, slot: &Slot) {
+    let [ContentBlock::Text(block)] = result.content.as_mut_slice() else { return };
+    if block.text.len() <= COPIED {
+        return;
+    }
+    let copy = result.structured_content.as_mut().and_then(|structure| structure.get_mut("content"));
+    let copy = copy.filter(|copy| copy.as_str() == Some(&block.text));
+    block.text = slot.keep(std::mem::take(&mut block.text));
+    if let Some(copy) = copy {
+        *copy = block.text.clone().into();
+    }
+}
+
 /// What the caller is told.
-fn response(outcome: Result<CallToolResult, Fault>) -> Result<CallToolResponse, ErrorData> {
+fn response(outcome: Result<CallToolResult, Fault>, slot: Option<&Slot>) -> Result<CallToolResponse, ErrorData> {
     match outcome {
         Ok(mut result) => {
             // Older protocols, which sources may speak, leave it out.
             result.result_type = Some(ResultType::COMPLETE);
+            if let Some(slot) = slot {
+                hold_once(&mut result, slot);
+            }
             Ok(result.into())
         }
         Err(Fault::Answered(error)) => Err(error),
@@ -159,8 +179,10 @@ impl ServerHandler for Tools {
             Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context, until).await,
             None => Err(Fault::Unknown(request.name.into_owned())),
         };
-        call.end(&outcome).await;
-        response(outcome)
+        let written = call.end(&outcome);
+        let response = response(outcome, Slot::of(&context.extensions).as_ref());
+        written.await;
+        response
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
