@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use borg_mcp::{Caller, Slot};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ResultType, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
+    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken,
+    ResultType, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
@@ -35,7 +35,7 @@ struct Inner {
     plugins: Arc<Plugins>,
     names: Cache,
     audit: Audit,
-    /// Whether the transport can tell a client what it did not just ask for.
+    /// Whether the transport can tell a client of an older protocol what it did not just ask for.
     tells: bool,
 }
 
@@ -149,12 +149,24 @@ impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity =
             Implementation::new("borg-gateway", env!("CARGO_PKG_VERSION")).with_title("Tools of this device");
-        let capabilities = ServerCapabilities::builder().enable_tools();
-        let capabilities =
-            if self.0.tells { capabilities.enable_tool_list_changed().build() } else { capabilities.build() };
-        ServerConfig::new(capabilities)
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed();
+        ServerConfig::new(capabilities.build())
             .with_server_info(identity)
             .with_instructions("The tools of all servers and plugins on this device. Every call is written down.")
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut hello = self.negotiate_initialize(&request)?;
+        // A subscription, which tells over HTTP, too, is of the newest protocol, which does not begin like this.
+        if let (false, Some(tools)) = (self.0.tells, &mut hello.capabilities.tools) {
+            tools.list_changed = None;
+        }
+        Ok(hello)
     }
 
     async fn list_tools(
@@ -195,7 +207,7 @@ impl ServerHandler for Tools {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let wanted = self.0.tells.then(SubscriptionFilter::builder)?;
+        let wanted = SubscriptionFilter::builder();
         let wants = requested.tools_list_changed == Some(true);
         Some(if wants { wanted.tools_list_changed().build() } else { wanted.build() })
     }
