@@ -158,15 +158,18 @@ impl Call {
         Line { time: Timestamp::now(), event, head: self.head.clone(), what }
     }
 
-    /// Writes the last line. Whoever waits for this before he answers gives no answer without one.
-    pub async fn end(mut self, outcome: &Result<CallToolResult, Fault>) {
+    /// Writes the last line. Whoever waits for this before he answers gives no answer without one. The outcome is
+    /// not needed any more by then.
+    pub fn end(mut self, outcome: &Result<CallToolResult, Fault>) -> impl Future<Output = ()> + Send + use<> {
         let line = self.last(outcome);
         let write = move || {
             self.audit.0.write(&line);
             self.is_over = true;
         };
-        // It fails when the program ends.
-        let _ = tokio::task::spawn_blocking(write).await;
+        async move {
+            // It fails when the program ends.
+            let _ = tokio::task::spawn_blocking(write).await;
+        }
     }
 
     fn last(&self, outcome: &Result<CallToolResult, Fault>) -> Line {

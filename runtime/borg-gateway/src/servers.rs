@@ -1,7 +1,7 @@
 //! The servers whose tools are joined. Each is asked at its Unix socket, and may be down.
 
 use std::io::{self, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -10,6 +10,7 @@ use borg_mcp::client::{Client, ClientFault};
 use futures_util::future::join_all;
 use rmcp::model::{CallToolResult, JsonObject, ListToolsResult, Tool};
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::fault::Fault;
@@ -23,12 +24,16 @@ const CALL_TIME: Duration = Duration::from_secs(45);
 /// How long a server may take to say how it is; clients wait 2 s for all.
 const HEALTH_TIME: Duration = Duration::from_millis(1500);
 
+/// How many long answers are taken in at once: each takes several times its memory until it is understood.
+const LONG_ANSWERS: usize = 2;
+
 #[derive(Debug)]
 pub struct Servers(Vec<Server>);
 
 #[derive(Debug)]
 struct Server {
     config: McpServer,
+    places: Arc<Semaphore>,
     last: Mutex<Last>,
 }
 
@@ -42,7 +47,9 @@ struct Last {
 
 impl Servers {
     pub fn new(servers: Vec<McpServer>) -> Self {
-        Servers(servers.into_iter().map(|config| Server { config, last: Mutex::default() }).collect())
+        let places = Arc::new(Semaphore::new(LONG_ANSWERS));
+        let server = |config| Server { config, places: Arc::clone(&places), last: Mutex::default() };
+        Servers(servers.into_iter().map(server).collect())
     }
 
     /// Asks each for its tools.
@@ -98,7 +105,7 @@ impl Last {
 
 impl Server {
     fn client(&self, time: Duration) -> Client {
-        Client::new(&self.config.socket, time)
+        Client::new(&self.config.socket, time).with_places(Arc::clone(&self.places))
     }
 
     async fn refresh(&self) {

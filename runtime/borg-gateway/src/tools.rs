@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use borg_mcp::Caller;
+use borg_mcp::{Caller, Slot};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ResultType, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
+    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken,
+    ResultType, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
@@ -23,6 +23,9 @@ use crate::servers::Servers;
 /// How many notes of progress may wait for a client.
 const NOTES: usize = 16;
 
+/// The longest text that may be copied on its way out.
+const COPIED: usize = 64 * 1024;
+
 #[derive(Debug, Clone)]
 pub struct Tools(Arc<Inner>);
 
@@ -32,7 +35,7 @@ struct Inner {
     plugins: Arc<Plugins>,
     names: Cache,
     audit: Audit,
-    /// Whether the transport can tell a client what it did not just ask for.
+    /// Whether the transport can tell a client of an older protocol what it did not just ask for.
     tells: bool,
 }
 
@@ -111,12 +114,29 @@ async fn pass_on(mut notes: mpsc::Receiver<ProgressNotificationParam>, token: Pr
     }
 }
 
+/// Leaves a long text, which results of servers have twice, in the request's slot until it is written.
+fn hold_once(result: &mut CallToolResult, slot: &Slot) {
+    let [ContentBlock::Text(block)] = result.content.as_mut_slice() else { return };
+    if block.text.len() <= COPIED {
+        return;
+    }
+    let copy = result.structured_content.as_mut().and_then(|structure| structure.get_mut("content"));
+    let copy = copy.filter(|copy| copy.as_str() == Some(&block.text));
+    block.text = slot.keep(std::mem::take(&mut block.text));
+    if let Some(copy) = copy {
+        *copy = block.text.clone().into();
+    }
+}
+
 /// What the caller is told.
-fn response(outcome: Result<CallToolResult, Fault>) -> Result<CallToolResponse, ErrorData> {
+fn response(outcome: Result<CallToolResult, Fault>, slot: Option<&Slot>) -> Result<CallToolResponse, ErrorData> {
     match outcome {
         Ok(mut result) => {
             // Older protocols, which sources may speak, leave it out.
             result.result_type = Some(ResultType::COMPLETE);
+            if let Some(slot) = slot {
+                hold_once(&mut result, slot);
+            }
             Ok(result.into())
         }
         Err(Fault::Answered(error)) => Err(error),
@@ -129,12 +149,24 @@ impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity =
             Implementation::new("borg-gateway", env!("CARGO_PKG_VERSION")).with_title("Tools of this device");
-        let capabilities = ServerCapabilities::builder().enable_tools();
-        let capabilities =
-            if self.0.tells { capabilities.enable_tool_list_changed().build() } else { capabilities.build() };
-        ServerConfig::new(capabilities)
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed();
+        ServerConfig::new(capabilities.build())
             .with_server_info(identity)
             .with_instructions("The tools of all servers and plugins on this device. Every call is written down.")
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut hello = self.negotiate_initialize(&request)?;
+        // A subscription, which tells over HTTP, too, is of the newest protocol, which does not begin like this.
+        if let (false, Some(tools)) = (self.0.tells, &mut hello.capabilities.tools) {
+            tools.list_changed = None;
+        }
+        Ok(hello)
     }
 
     async fn list_tools(
@@ -159,8 +191,10 @@ impl ServerHandler for Tools {
             Some(offer) => self.call(offer, request.arguments.unwrap_or_default(), &context, until).await,
             None => Err(Fault::Unknown(request.name.into_owned())),
         };
-        call.end(&outcome).await;
-        response(outcome)
+        let written = call.end(&outcome);
+        let response = response(outcome, Slot::of(&context.extensions).as_ref());
+        written.await;
+        response
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -173,7 +207,7 @@ impl ServerHandler for Tools {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let wanted = self.0.tells.then(SubscriptionFilter::builder)?;
+        let wanted = SubscriptionFilter::builder();
         let wants = requested.tools_list_changed == Some(true);
         Some(if wants { wanted.tools_list_changed().build() } else { wanted.build() })
     }

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use axum::http::{Method, Request, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rmcp::ErrorData;
@@ -16,18 +19,29 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::gate::ANSWER_LIMIT;
 
 /// What services are asked in. They keep nothing between questions, so it need not be agreed upon first.
 const VERSION: &str = "2025-06-18";
+/// An answer of more bytes is long.
+const LONG: u64 = 1024 * 1024;
 /// How much of a text that is not MCP is worth showing.
 const SHOWN: usize = 200;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
     time: Duration,
+    places: Option<Arc<Semaphore>>,
+}
+
+/// What was answered, and the place that it takes up if it is long.
+struct Answered {
+    status: StatusCode,
+    body: Bytes,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is no answer.
@@ -59,7 +73,13 @@ impl fmt::Display for ClientFault {
 impl Client {
     /// A question and its answer take at most `time` together.
     pub fn new(socket: impl Into<PathBuf>, time: Duration) -> Self {
-        Client { socket: socket.into(), time }
+        Client { socket: socket.into(), time, places: None }
+    }
+
+    /// Takes only so many long answers at once as there are places, whoever else has these places; others wait.
+    #[must_use]
+    pub fn with_places(self, places: Arc<Semaphore>) -> Self {
+        Client { places: Some(places), ..self }
     }
 
     /// Asks by MCP. Dropping this cancels the question.
@@ -71,35 +91,33 @@ impl Client {
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/event-stream")
             .header("mcp-protocol-version", VERSION);
-        let (status, body) = self.send(request, question.to_string()).await?;
-        answer(status, &body)
+        let answered = self.send(request, question.to_string()).await?;
+        answer(answered.status, &answered.body)
     }
 
     /// Gets what is at `path`, such as `/healthz`.
     pub async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), ClientFault> {
-        self.send(Request::builder().uri(path), String::new()).await
+        let Answered { status, body, .. } = self.send(Request::builder().uri(path), String::new()).await?;
+        Ok((status, body))
     }
 
-    async fn send(
-        &self,
-        request: axum::http::request::Builder,
-        body: String,
-    ) -> Result<(StatusCode, Bytes), ClientFault> {
+    async fn send(&self, request: axum::http::request::Builder, body: String) -> Result<Answered, ClientFault> {
         let request = request.header(HOST, "localhost").body(Full::from(body));
         let request = request.map_err(|e| ClientFault::Broken(e.to_string()))?;
         tokio::time::timeout(self.time, self.exchange(request)).await.map_err(|_| ClientFault::Late(self.time))?
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientFault> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answered, ClientFault> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(&e))?;
         let broken = |e: hyper::Error| ClientFault::Broken(format!("{} broke off: {e}", self.socket.display()));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let exchange = async {
             let response = sender.send_request(request).await.map_err(broken)?;
             let status = response.status();
+            let place = self.place(response.body()).await;
             let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
             let body = body.map_err(|e| ClientFault::Broken(format!("{}: {e}", self.socket.display())))?;
-            Ok((status, body.to_bytes()))
+            Ok(Answered { status, body: body.to_bytes(), _place: place })
         };
         tokio::pin!(exchange);
         // The connection lives as long as the question: whoever drops this hangs up.
@@ -108,6 +126,12 @@ impl Client {
             ended = connection => ended.map_err(broken)?,
         }
         exchange.await
+    }
+
+    async fn place(&self, body: &Incoming) -> Option<OwnedSemaphorePermit> {
+        let is_long = body.size_hint().upper().is_none_or(|bytes| bytes > LONG);
+        let places = self.places.as_ref().filter(|_| is_long)?;
+        Arc::clone(places).acquire_owned().await.ok()
     }
 
     fn unreachable(&self, e: &io::Error) -> ClientFault {

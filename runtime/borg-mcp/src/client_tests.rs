@@ -72,6 +72,22 @@ async fn the_longest_answer_that_a_service_gives_is_taken() {
 }
 
 #[tokio::test]
+async fn only_long_answers_need_a_place() {
+    let text = |length: usize| http("200 OK", &format!(r#"{{"result":{{"tools":[]}},"x":"{}"}}"#, "x".repeat(length)));
+    let places = Arc::new(Semaphore::new(0));
+    for (length, fits) in [(1000, true), (1 << 20, false)] {
+        let (_folder, client) = server(text(length));
+        let client = Client { time: Duration::from_millis(500), ..client.with_places(Arc::clone(&places)) };
+        let answer = client.ask::<ListToolsResult>("tools/list", json!({})).await;
+        assert_eq!((answer.is_ok(), matches!(answer, Err(ClientFault::Late(_)))), (fits, !fits));
+    }
+    places.add_permits(1);
+    let (_folder, client) = server(text(1 << 20));
+    assert!(client.with_places(Arc::clone(&places)).ask::<ListToolsResult>("tools/list", json!({})).await.is_ok());
+    assert_eq!(places.available_permits(), 1);
+}
+
+#[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let mut endless = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     endless.resize(ANSWER_LIMIT + 4096, b' ');

@@ -68,6 +68,8 @@ fn the_longest_answer_of_a_server_comes_through() {
     let result = &answer["result"];
     assert_eq!(length(&result["content"][0]["text"]), Some(LONGEST));
     assert_eq!(length(&result["structuredContent"]["content"]), Some(LONGEST));
+    let (_, ended) = bench.begun_and_ended();
+    assert!(ended[0]["result"][0].as_str().unwrap().ends_with("x… (16777216 bytes)"), "{}", ended[0]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,6 +27,32 @@ fn plugins_are_found_changed_and_forgotten_without_a_restart() {
     assert_eq!(report(&bench), json!({"plugins": [ready]}));
     std::fs::remove_file(bench.path("plugins").join("hello.py")).unwrap();
     assert_eq!(bench.names(), ["read", "refuse"]);
+}
+
+#[test]
+fn a_client_over_http_subscribes_to_changes_by_the_newest_protocol() {
+    let bench = Bench::new().start(&["files"], true);
+    let info = json!({ "name": "test", "version": "1" });
+    let hello =
+        bench.ask("initialize", json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": info }));
+    // An older one cannot be told.
+    assert_eq!(hello["result"]["capabilities"]["tools"], json!({}), "{hello}");
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": info,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let params = json!({ "_meta": meta, "notifications": { "toolsListChanged": true } });
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "method": "subscriptions/listen", "params": params }).to_string();
+    let request = crate::bench::post("localhost", &[("Mcp-Method", "subscriptions/listen")], &body);
+    let mut stream = UnixStream::connect(bench.path("mcp.sock")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.replace("2025-06-18", "2026-07-28").as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    let acknowledged = lines.find(|line| line.contains("acknowledged")).unwrap();
+    assert!(acknowledged.contains(r#""toolsListChanged":true"#), "{acknowledged}");
+    bench.plugin("hello", "tools hello");
+    assert!(lines.any(|line| line.contains("notifications/tools/list_changed")));
 }
 
 #[test]
