@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::stamp::STAMPS;
+use super::stamp::{STAMPS, TREES};
 use crate::Digest;
 use crate::error::{IoContext, Result};
 
@@ -85,8 +85,9 @@ impl Store {
                 }
             }
         }
-        for path in entries(&self.root.join("trees/tools"))? {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let trees = entries(&self.root.join("trees/tools"))?;
+        for path in trees.into_iter().chain(entries(&self.root.join("records").join(TREES))?) {
+            let name = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             if !kept.trees.contains(&name) {
                 items.push(item(Part::Tools, path)?);
             }
@@ -177,6 +178,8 @@ mod tests {
         store.put_record("layers", "key", &json!({ "digest": layer })).unwrap();
         fs::create_dir_all(store.tree("tools", "new")).unwrap();
         fs::create_dir_all(store.tree("tools", "old")).unwrap();
+        store.note_tree("new", &store.tree("tools", "new")).unwrap();
+        store.note_tree("old", &store.tree("tools", "old")).unwrap();
         let note = Used { objects: [used].into(), trees: ["new".to_owned()].into() };
         store.note_used("edge", &note).unwrap();
         (store, used, ready, old)
@@ -190,8 +193,8 @@ mod tests {
         let gone = |digest: &Digest| items.iter().any(|item| item.path == store.object(digest));
         assert!(!gone(&used) && !gone(&ready) && gone(&old));
         let names: Vec<_> = items.iter().filter_map(|i| i.path.file_name()?.to_str()).collect();
-        assert!(names.contains(&"old") && names.contains(&"key.json"), "{names:?}");
-        assert!(!names.contains(&"new") && !names.contains(&"edge.json"), "{names:?}");
+        assert!(["old", "old.json", "key.json"].iter().all(|name| names.contains(name)), "{names:?}");
+        assert!(!names.contains(&"new") && !names.contains(&"new.json") && !names.contains(&"edge.json"), "{names:?}");
     }
 
     #[test]
@@ -200,7 +203,7 @@ mod tests {
         let (store, ..) = store(folder.path());
         let items = store.sweepable(false).unwrap();
         let of = |part: Part| items.iter().filter(|item| item.part == part).count();
-        assert_eq!([of(Part::Layers), of(Part::Downloads), of(Part::Tools), of(Part::Rest)], [2, 4, 2, 1]);
+        assert_eq!([of(Part::Layers), of(Part::Downloads), of(Part::Tools), of(Part::Rest)], [2, 4, 4, 1]);
         assert_eq!(items.iter().find(|i| i.path.ends_with("old")).map(|i| i.bytes), Some(0));
     }
 }
