@@ -32,7 +32,7 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     }
     let sources = project.sources(global, false)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: false };
-    let bench = Workbench::open(&GROUPS, &locked, &supply, &store, &project.progress)?;
+    let bench = Workbench::open(&GROUPS, &locked, supply, &store, &project.progress)?;
     let options = boot::Options {
         firmware: args.firmware,
         media: args.media,
@@ -48,12 +48,12 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
     if args.check {
         check(args, &options, &project, &bench, &store)
     } else {
-        boot::interactive(&options, &bench.tools.root, &store, &project.progress)
+        boot::interactive(&options, &bench.tools()?.root, &store, &project.progress)
     }
 }
 
 fn check(args: &Boot, options: &boot::Options, project: &Project, bench: &Workbench<'_>, store: &Store) -> Result<()> {
-    let verdict = boot::check(options, project.spec(), &bench.tools.root, store, &project.progress)?;
+    let verdict = boot::check(options, project.spec(), &bench.tools()?.root, store, &project.progress)?;
     for case in &verdict.cases {
         let word = if case.ok { "ok" } else { "FAILED" };
         project.progress.say("check", &format!("{word:<6} {} ({:.1} s) {}", case.name, case.seconds, case.detail));

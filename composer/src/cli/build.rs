@@ -183,7 +183,7 @@ impl Run<'_> {
     fn bench(&self, groups: &[&str]) -> Result<Workbench<'_>> {
         let from =
             Supply { archives: &self.project.spec().archives, sources: self.sources, offline: self.args.offline };
-        let mut bench = Workbench::open(groups, self.lock, &from, self.store, &self.project.progress)?;
+        let mut bench = Workbench::open(groups, self.lock, from, self.store, &self.project.progress)?;
         bench.on_disk = self.args.scratch == Scratch::Disk;
         bench.other_clock = self.args.other_clock;
         Ok(bench)

@@ -173,7 +173,7 @@ impl Ground<'_> {
         };
         let packages: Vec<&LockedPackage> = sysroot.iter().collect();
         fetch(&packages)?;
-        Tools::prepare(&packages, self.store, progress, |package| fetch(&[package])).map(|tools| tools.root)
+        Tools::checked(&packages, self.store, progress, |package| fetch(&[package])).map(|tools| tools.root)
     }
 
     /// Sees to it that the store holds the runtime's packages that the lock names: on a new machine they are made again, and

@@ -60,7 +60,7 @@ fn one(profile: &ProfileArg, args: &Verify, global: &Global) -> Result<()> {
     let sources = project.sources(global, args.offline)?;
     let supply = Supply { archives: &project.spec().archives, sources: &sources, offline: args.offline };
     let groups = groups(&locked, args.offline, &store);
-    let bench = Workbench::open(&GROUPS[..1], &locked, &supply, &store, &project.progress)?;
+    let bench = Workbench::open(&GROUPS[..1], &locked, supply, &store, &project.progress)?;
     let packages: Vec<&LockedPackage> = locked.packages.iter().chain(tools_of(&locked, &groups[1..])).collect();
     archive::fetch(&packages, supply.archives, &sources, &store, &project.progress, args.offline)?;
     let again = Again::new(&project, &locked, groups, &store)?;

@@ -1,6 +1,7 @@
 //! The tools of a lock, ready to work: every job of a verb goes through here.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +23,7 @@ const SPARE_MEMORY: u64 = 1_500_000_000;
 const KEPT_LOGS: usize = 9;
 
 /// Where tools that are not in the store come from.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Supply<'a> {
     pub archives: &'a [ArchiveSpec],
     pub sources: &'a Sources,
@@ -31,7 +32,10 @@ pub struct Supply<'a> {
 
 #[derive(Debug)]
 pub struct Workbench<'a> {
-    pub tools: Tools,
+    packages: Vec<&'a LockedPackage>,
+    from: Supply<'a>,
+    /// The tools, once they were found to be what they are to be.
+    checked: OnceLock<Tools>,
     /// Work on the disk however much memory there is.
     pub on_disk: bool,
     /// Have tools see another time of day, if the library for that is among them.
@@ -44,18 +48,32 @@ impl<'a> Workbench<'a> {
     /// Fetches and unpacks the tools of these groups.
     pub fn open(
         groups: &[&str],
-        lock: &Lock,
-        from: &Supply<'_>,
+        lock: &'a Lock,
+        from: Supply<'a>,
         store: &'a Store,
         progress: &'a Progress,
     ) -> Result<Self> {
-        let wanted = tools_of(lock, groups);
-        let fetch = |packages: &[&LockedPackage]| {
-            archive::fetch(packages, from.archives, from.sources, store, progress, from.offline)
-        };
-        fetch(&wanted)?;
-        let tools = Tools::prepare(&wanted, store, progress, |package| fetch(&[package]))?;
-        Ok(Workbench { tools, on_disk: false, other_clock: false, store, progress })
+        let packages = tools_of(lock, groups);
+        let checked = OnceLock::new();
+        let bench = Workbench { packages, from, checked, on_disk: false, other_clock: false, store, progress };
+        bench.fetch(&bench.packages)?;
+        Tools::prepare(&bench.packages, store, progress, |package| bench.fetch(&[package]))?;
+        Ok(bench)
+    }
+
+    fn fetch(&self, packages: &[&LockedPackage]) -> Result<()> {
+        let Supply { archives, sources, offline } = self.from;
+        archive::fetch(packages, archives, sources, self.store, self.progress, offline)
+    }
+
+    /// The tools, to be run. They are looked at for the first job only, and not at all when there is none: that takes longer
+    /// than finding that there is nothing to do.
+    pub fn tools(&self) -> Result<&Tools> {
+        if let Some(tools) = self.checked.get() {
+            return Ok(tools);
+        }
+        let tools = Tools::checked(&self.packages, self.store, self.progress, |package| self.fetch(&[package]))?;
+        Ok(self.checked.get_or_init(|| tools))
     }
 
     /// Does one job in a worker with `scratch` bytes of work space, in memory if there is enough.
@@ -69,7 +87,7 @@ impl<'a> Workbench<'a> {
         let disk = self.store.temporary_folder()?;
         let scratch = self.scratch(scratch, disk.path())?;
         let setup = Setup {
-            tools: self.tools.root.clone(),
+            tools: self.tools()?.root.clone(),
             store: self.store.root().to_owned(),
             mountpoint: mountpoint.path().to_owned(),
             scratch,

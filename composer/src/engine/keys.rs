@@ -9,7 +9,7 @@ use crate::lock::Lock;
 use crate::profile::types::Compression;
 
 /// Changed whenever the engine itself makes other bytes from the same inputs.
-const ENGINE: &str = "8";
+const ENGINE: &str = "9";
 
 /// What went into a layer, by name: `package jq` -> the .deb's digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,11 +17,11 @@ use crate::engine::system::goes_into_initrd;
 use crate::error::{IoContext, Result};
 use crate::lock::types::LockedPackage;
 use crate::progress::Progress;
-use crate::store::Store;
+use crate::store::{Store, sweep};
 use crate::{Digest, Error, parallel};
 
 /// Records of this kind, by the .deb's own digest.
-const KIND: &str = "debs";
+const KIND: &str = sweep::READY;
 
 /// What the store keeps of a .deb beside its own bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,12 +174,21 @@ mod tests {
 
     #[test]
     fn knows_what_feeds_the_initrd() {
-        for name in
-            ["usr/lib/modules/6.1/a.ko", "lib/modules/6.1/a.ko", "lib/udev/rules.d/60-x.rules", "etc/modprobe.d/x"]
-        {
+        for name in [
+            "usr/lib/modules/6.1/a.ko",
+            "lib/modules/6.1/a.ko",
+            "lib/udev/rules.d/60-x.rules",
+            "etc/modprobe.d/x",
+            "usr/lib/systemd/network/80-x.link",
+            "etc/ld.so.conf.d/x.conf",
+            "usr/bin/rsync",
+            "bin/loadkeys",
+            "sbin/mount.cifs",
+        ] {
             assert!(is_initrd_file(name), "{name}");
         }
-        for name in ["usr/bin/jq", "etc/nginx/nginx.conf", "usr/lib/systemd/system/x.service", ""] {
+        for name in ["usr/bin/jq", "etc/nginx/nginx.conf", "usr/lib/systemd/system/x.service", "usr/bin/rsync-ssl", ""]
+        {
             assert!(!is_initrd_file(name), "{name}");
         }
         assert!(asks_for_initrd("triggers", b"activate-noawait update-initramfs\n"));

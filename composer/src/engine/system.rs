@@ -16,7 +16,7 @@ use crate::store::{Guard, Store};
 use crate::tree::Tree;
 
 /// Files below these paths are copied into the initrd by initramfs-tools' or live-boot's hooks.
-const INITRD_PATHS: [&str; 16] = [
+const INITRD_PATHS: [&str; 19] = [
     "etc/initramfs-tools/",
     "usr/share/initramfs-tools/",
     "etc/live/",
@@ -26,6 +26,9 @@ const INITRD_PATHS: [&str; 16] = [
     "etc/udev/",
     "usr/lib/udev/",
     "etc/systemd/network/",
+    "usr/lib/systemd/network/",
+    "etc/ld.so.conf",
+    "etc/console/",
     "etc/fstab",
     "etc/crypttab",
     "etc/default/keyboard",
@@ -35,12 +38,25 @@ const INITRD_PATHS: [&str; 16] = [
     "usr/lib/firmware/",
 ];
 
+/// Programs that live-boot's hook copies into the initrd if they are installed, beside those of the base system.
+const INITRD_PROGRAMS: [&str; 9] = [
+    "usr/bin/curlftpfs",
+    "usr/bin/eject",
+    "usr/bin/httpfs2",
+    "usr/bin/httpfs2_ssl",
+    "usr/bin/loadkeys",
+    "usr/bin/memdiskfind",
+    "usr/bin/rsync",
+    "usr/sbin/iscsistart",
+    "usr/sbin/mount.cifs",
+];
+
 /// What the base layer is made of.
 const BASE: [PackageLayer; 2] = [PackageLayer::Essential, PackageLayer::Base];
 
 /// True if a change of this file changes the initrd.
 pub fn goes_into_initrd(path: &str) -> bool {
-    INITRD_PATHS.iter().any(|p| path.starts_with(p)) && !path.ends_with(".network")
+    INITRD_PROGRAMS.contains(&path) || INITRD_PATHS.iter().any(|p| path.starts_with(p)) && !path.ends_with(".network")
 }
 
 /// Everything that decides the system layers.

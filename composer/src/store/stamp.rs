@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::Digest;
+use crate::digest::Hasher;
 use crate::error::{IoContext, Result};
 
 /// Records of known files by their place.
 pub(super) const STAMPS: &str = "stamps";
+
+/// Records of unpacked trees by their name.
+pub(super) const TREES: &str = "trees";
 
 /// What the kernel says of a file whose digest is known. Whoever changes the file changes its `ctime`, which no program can
 /// set.
@@ -60,6 +64,18 @@ impl Store {
         Ok(true)
     }
 
+    /// Notes what the kernel says of a tree that was just unpacked at `root` and is to have this name.
+    pub fn note_tree(&self, key: &str, root: &Path) -> Result<()> {
+        let seen = seen(root).map_err(std::io::Error::from).at("read", root)?;
+        self.put_record(TREES, key, &seen)
+    }
+
+    /// True if the tree is there and nobody changed anything in it since it was noted.
+    pub fn tree_is_as_noted(&self, kind: &str, key: &str) -> Result<bool> {
+        let noted: Option<Digest> = self.record(TREES, key)?;
+        Ok(noted.is_some() && seen(&self.tree(kind, key)).ok() == noted)
+    }
+
     /// True if the object is there and intact; a damaged one is removed.
     pub fn intact(&self, digest: &Digest) -> Result<bool> {
         let place = self.object(digest);
@@ -69,6 +85,20 @@ impl Store {
         }
         Ok(good)
     }
+}
+
+/// What the kernel says of everything in a tree, in one digest. As with [`Stamp`], what was changed has another `ctime`.
+fn seen(root: &Path) -> walkdir::Result<Digest> {
+    let mut hasher = Hasher::default();
+    // The root's own ctime changes when the tree gets its name.
+    for entry in walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name() {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        hasher.update(entry.path().strip_prefix(root).unwrap_or(root).as_os_str().as_encoded_bytes());
+        let (inode, mode, size) = (meta.ino(), meta.mode(), meta.len());
+        hasher.update(format!("\0{inode} {mode} {size} {} {}\n", meta.ctime(), meta.ctime_nsec()).as_bytes());
+    }
+    Ok(hasher.finish())
 }
 
 #[cfg(test)]

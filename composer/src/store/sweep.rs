@@ -7,9 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::stamp::STAMPS;
+use super::stamp::{STAMPS, TREES};
 use crate::Digest;
 use crate::error::{IoContext, Result};
+
+/// Records of packages that were made ready. The name has a number, which is raised whenever more is to be known of a package.
+pub const READY: &str = "debs-2";
+/// Those that an older version of this program made.
+const FORMERLY_READY: &str = "debs";
 
 /// Records of what the newest build of each profile used, by the profile's name.
 const USED: &str = "used";
@@ -53,7 +58,7 @@ pub struct Item {
 
 /// Records that belong to layers, and those that speak of packages and indices.
 const LAYER_RECORDS: [&str; 4] = ["layers", "media", "pulled", STAMPS];
-const PACKAGE_RECORDS: [&str; 5] = ["debs", "index", "runtime", "runtime-sources", "state"];
+const PACKAGE_RECORDS: [&str; 6] = [READY, FORMERLY_READY, "index", "runtime", "runtime-sources", "state"];
 const NOTES: [&str; 4] = ["latest", USED, "sizes", "kvm"];
 
 impl Store {
@@ -80,13 +85,14 @@ impl Store {
         {
             for kind in kinds.iter().filter(|kind| !(keep_latest && NOTES.contains(kind))) {
                 let records = entries(&self.root.join("records").join(kind))?;
-                for path in records.into_iter().filter(|path| !keeps(path)) {
+                for path in records.into_iter().filter(|path| *kind == FORMERLY_READY || !keeps(path)) {
                     items.push(item(part, path)?);
                 }
             }
         }
-        for path in entries(&self.root.join("trees/tools"))? {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let trees = entries(&self.root.join("trees/tools"))?;
+        for path in trees.into_iter().chain(entries(&self.root.join("records").join(TREES))?) {
+            let name = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             if !kept.trees.contains(&name) {
                 items.push(item(Part::Tools, path)?);
             }
@@ -109,7 +115,7 @@ impl Store {
             kept.trees.extend(used.trees);
         }
         // A package that was made ready is kept with the package.
-        let records = entries(&self.root.join("records/debs"))?;
+        let records = entries(&self.root.join("records").join(READY))?;
         let ready = records.iter().filter(|path| names(path, &kept.objects)).map(|path| read(path));
         let ready: Vec<Digest> = ready
             .flat_map(|record| ["object", "modules"].map(|name| record.get(name)?.as_str()?.parse().ok()))
@@ -173,10 +179,13 @@ mod tests {
         let (used, ready, old) =
             (store.insert(b"used").unwrap(), store.insert(b"ready").unwrap(), store.insert(b"old").unwrap());
         let layer = store.insert(b"layer").unwrap();
-        store.put_record("debs", &used.to_string(), &json!({ "object": ready })).unwrap();
+        store.put_record(FORMERLY_READY, &used.to_string(), &json!({ "object": ready })).unwrap();
+        store.put_record(READY, &used.to_string(), &json!({ "object": ready })).unwrap();
         store.put_record("layers", "key", &json!({ "digest": layer })).unwrap();
         fs::create_dir_all(store.tree("tools", "new")).unwrap();
         fs::create_dir_all(store.tree("tools", "old")).unwrap();
+        store.note_tree("new", &store.tree("tools", "new")).unwrap();
+        store.note_tree("old", &store.tree("tools", "old")).unwrap();
         let note = Used { objects: [used].into(), trees: ["new".to_owned()].into() };
         store.note_used("edge", &note).unwrap();
         (store, used, ready, old)
@@ -189,9 +198,10 @@ mod tests {
         let items = store.sweepable(true).unwrap();
         let gone = |digest: &Digest| items.iter().any(|item| item.path == store.object(digest));
         assert!(!gone(&used) && !gone(&ready) && gone(&old));
+        assert!(items.iter().any(|item| item.path.starts_with(store.root.join("records/debs"))));
         let names: Vec<_> = items.iter().filter_map(|i| i.path.file_name()?.to_str()).collect();
-        assert!(names.contains(&"old") && names.contains(&"key.json"), "{names:?}");
-        assert!(!names.contains(&"new") && !names.contains(&"edge.json"), "{names:?}");
+        assert!(["old", "old.json", "key.json"].iter().all(|name| names.contains(name)), "{names:?}");
+        assert!(!names.contains(&"new") && !names.contains(&"new.json") && !names.contains(&"edge.json"), "{names:?}");
     }
 
     #[test]
@@ -200,7 +210,7 @@ mod tests {
         let (store, ..) = store(folder.path());
         let items = store.sweepable(false).unwrap();
         let of = |part: Part| items.iter().filter(|item| item.part == part).count();
-        assert_eq!([of(Part::Layers), of(Part::Downloads), of(Part::Tools), of(Part::Rest)], [2, 4, 2, 1]);
+        assert_eq!([of(Part::Layers), of(Part::Downloads), of(Part::Tools), of(Part::Rest)], [2, 5, 4, 1]);
         assert_eq!(items.iter().find(|i| i.path.ends_with("old")).map(|i| i.bytes), Some(0));
     }
 }
