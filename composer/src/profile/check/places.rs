@@ -12,21 +12,11 @@ use crate::catalogue::options::{self, Named, Names};
 use crate::profile::fault::Fault;
 
 /// The system's own folders beside those of services, with all that is in them.
-const SYSTEM: [&str; 9] = [
-    "/libx32",
-    "/root",
-    "/tmp",
-    "/var/lib/apt",
-    "/var/lib/dpkg",
-    "/var/lib/private",
-    "/var/lock",
-    "/var/run",
-    "/var/tmp",
-];
+const SYSTEM: [&str; 6] = ["/libx32", "/tmp", "/var/lib/apt", "/var/lock", "/var/run", "/var/tmp"];
 /// What is in these is data all the same.
 const DATA: [&str; 2] = ["/usr/share", "/usr/local/share"];
-/// Folders of which a part may be data, but not the whole.
-const MIXED: [&str; 2] = ["/home", "/var/cache"];
+/// A folder of which a part may be data, but not the whole.
+const MIXED: &str = "/var/cache";
 
 /// The console of every entry of the boot menu.
 const CONSOLE: &str = "ttyS0";
@@ -80,7 +70,11 @@ fn not_for_data(path: &str, names: Names) -> Option<String> {
         Some(Meets::In(own)) => Some(format!("`{own}` belongs to the system")),
         _ if system.is_some() => system.map(|own| format!("`{own}` belongs to the system")),
         Some(Meets::Holds(own)) => Some(format!("`{own}` in it belongs to the system")),
-        None => MIXED.contains(&path).then(|| "not all that is in it is for everybody".to_owned()),
+        None if path == MIXED => Some("not all that is in it is for everybody".to_owned()),
+        None if folders::meets_home(Path::new(path)) => {
+            Some("what is in a home is its owner's, and some of it is run when they log in".to_owned())
+        }
+        None => None,
     }
 }
 
@@ -168,6 +162,8 @@ mod tests {
             "/opt",
             "/opt/borgos/plugins",
             "/home",
+            "/home/ann",
+            "/home/ann/bin",
             "/var/lib",
             "/var/lib/dpkg/info",
         ] {
