@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
         Some(workshop::worker::OUTER) => return workshop::worker::outer().into(),
         Some(workshop::worker::IDS) => return workshop::worker::ids().into(),
         Some(workshop::worker::INNER) => return workshop::worker::inner(worker::work).into(),
+        Some(workshop::bound::VERB) => return workshop::bound::run().into(),
         _ => {}
     }
     let parsed = Cli::grammar().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -24,7 +25,7 @@ use crate::image::Manifest;
 use crate::lock::Lock;
 use crate::lock::types::{LayerOutput, LockedPackage};
 use crate::store::Store;
-use crate::workshop;
+use crate::workshop::{self, bound};
 use crate::{Error, Kind};
 
 /// The tools that the second build needs, and those for another clock.
@@ -117,8 +118,9 @@ impl Again {
             let how = "`lock` names it, and a run without --offline fetches it";
             project.progress.say("verify", &format!("the clock stays: there is no libfaketime; {how}"));
         }
-        let mut command = Command::new("/proc/self/exe");
-        command.args([
+        let (program, bound) = bound::command("/proc/self/exe");
+        let mut command = Command::new(program);
+        command.args(bound).process_group(0).args([
             "build",
             "--locked",
             "--offline",
@@ -145,7 +147,7 @@ impl Again {
         command.envs(CIRCUMSTANCES).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child =
             elsewhere(|| command.spawn()).map_err(|e| Error::internal("cannot start a second build").because(&e))?;
-        let _registered = crate::interrupt::Registered::new(child.id());
+        let _registered = crate::interrupt::Registered::group(child.id());
         let stderr = child.stderr.take();
         for line in stderr.into_iter().flat_map(|s| BufReader::new(s).lines()).map_while(std::io::Result::ok) {
             relay(&line, project);
