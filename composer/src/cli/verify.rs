@@ -258,8 +258,9 @@ fn relay(line: &str, project: &Project) {
         ("error", Some(code)) if code == u64::from(Kind::Differs.exit_code()) => {}
         ("error", _) => {
             project.progress.say("error", text("text"));
-            for cause in event.get("causes").and_then(Value::as_array).into_iter().flatten() {
-                project.progress.say("because", cause.as_str().unwrap_or_default());
+            let causes = event.get("causes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            for line in causes.flat_map(str::lines) {
+                project.progress.say("because", line);
             }
             project.progress.say("help", text("help"));
         }
