@@ -26,7 +26,7 @@ use crate::lock::Lock;
 use crate::lock::types::{LayerOutput, LockedPackage};
 use crate::store::Store;
 use crate::workshop::{self, bound};
-use crate::{Error, Kind};
+use crate::{Digest, Error, Kind};
 
 /// The tools that the second build needs, and those for another clock.
 pub const GROUPS: [&str; 2] = ["build", "verify"];
@@ -199,10 +199,9 @@ impl Again {
         if !store.contains(&before.sha256) {
             return Ok(vec![format!("layer {name}: the locked one is no longer in the store to compare with")]);
         }
-        let new = !store.contains(&after.sha256);
-        for layer in below.iter().copied().chain([after]) {
-            self.store.lend(&layer.sha256, store)?;
-        }
+        let needed = || below.iter().chain([&after]).map(|layer| layer.sha256);
+        let new: Vec<Digest> = needed().filter(|layer| !store.contains(layer)).collect();
+        needed().try_for_each(|layer| self.store.lend(&layer, store))?;
         let job = CompareJob {
             before: before.sha256,
             after: after.sha256,
@@ -210,9 +209,7 @@ impl Again {
             log: log.inside.clone(),
         };
         let found: Result<Vec<Difference>> = bench.run(&Job::Compare(job), 10 * (before.size + after.size), Vec::new());
-        if new {
-            store.discard(&after.sha256)?;
-        }
+        new.iter().try_for_each(|layer| store.discard(layer))?;
         let found = found?;
         if found.is_empty() {
             return Ok(vec![format!("layer {name}: the same files, packed in another way")]);
