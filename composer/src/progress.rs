@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::plain;
+
 /// How often a task says how far it is where there are no bars.
 const NEWS: Duration = Duration::from_secs(10);
 
@@ -75,7 +77,7 @@ impl Progress {
 
     /// One line for a person: `what` is a stable word for machines (`layer`, `mirror`), `text` a sentence.
     pub fn say(&self, what: &str, text: &str) {
-        let line = format!("{what:>9}  {text}");
+        let line = format!("{what:>9}  {}", plain::line(text));
         match &self.voice {
             Voice::Json => write(&format!("{}\n", serde_json::json!({ "event": what, "text": text }))),
             Voice::Terminal | Voice::Plain => write(&format!("{line}\n")),
@@ -226,6 +228,13 @@ mod tests {
          download  22.00 MB of 100.00 MB, 200.00 kB/s, 7 minutes left
          download  33.00 MB of 100.00 MB, 1.00 MB/s, 67 seconds left
         ");
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_is_said() {
+        let progress = Progress::silent();
+        progress.say("lock", "x\u{1b}[2J\ny");
+        assert_eq!(progress.said(), "     lock  x?[2J?y");
     }
 
     #[test]

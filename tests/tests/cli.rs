@@ -269,6 +269,14 @@ fn without_a_network_there_is_one_clear_error() {
 }
 
 #[test]
+fn without_cargo_the_way_out_is_told() {
+    let (_folder, bench) = bench();
+    let path = small(&bench, SMALL);
+    let ran = bench.command(&["lock", "--profile", &path]).env("CARGO", "/none/cargo").output().unwrap();
+    Ran::new(&ran).exits(3).says("there is no cargo").says("--runtime");
+}
+
+#[test]
 fn clean_says_what_it_freed_and_doctor_what_there_is() {
     let (_folder, bench) = bench();
     bench.run(&["clean", "--all"]).exits(0).says("is not there");

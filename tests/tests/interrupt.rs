@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -172,6 +172,21 @@ fn with_cargo(script: &str, args: &[&str], bench: &Bench) -> Command {
 }
 
 #[test]
+fn cargo_ends_with_a_run_that_is_killed() {
+    let (_folder, bench) = bench();
+    let profile = bench.profile("small", SMALL);
+    let note = bench.folder.join("note");
+    let script = "sleep 60 & echo $! > $NOTE; wait";
+    let mut command = with_cargo(script, &["lock", "--profile", profile.to_str().unwrap()], &bench);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    wait_until(|| fs::read_to_string(&note).is_ok_and(|n| n.ends_with('\n')), String::new);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let compiler = fs::read_to_string(&note).unwrap();
+    wait_until(|| is_gone(&compiler), || compiler.clone());
+}
+
+#[test]
 fn cargo_ends_with_the_compilers_that_it_started() {
     let (_folder, bench) = bench();
     let profile = bench.profile("small", SMALL);
@@ -180,6 +195,9 @@ fn cargo_ends_with_the_compilers_that_it_started() {
     let command = with_cargo(script, &["lock", "--profile", profile.to_str().unwrap()], &bench);
     says_so(interrupted(command, "TERM", &bench, |_| fs::read_to_string(&note).is_ok_and(|n| n.ends_with('\n'))));
     let compiler = fs::read_to_string(&note).unwrap();
-    let gone = || !fs::read_to_string(format!("/proc/{}/status", compiler.trim())).is_ok_and(|s| !s.contains("zombie"));
-    wait_until(gone, || compiler.clone());
+    wait_until(|| is_gone(&compiler), || compiler.clone());
+}
+
+fn is_gone(pid: &str) -> bool {
+    !fs::read_to_string(format!("/proc/{}/status", pid.trim())).is_ok_and(|status| !status.contains("zombie"))
 }

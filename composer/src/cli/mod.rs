@@ -30,15 +30,17 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 use crate::error::{IoContext, Result};
-use crate::{interrupt, workshop};
+use crate::{Kind, interrupt, plain, workshop};
 use args::{Cli, Verb};
 
 /// Runs the program and answers with its exit status.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(panicked));
     match std::env::args_os().nth(1).as_deref().and_then(|a| a.to_str()) {
         Some(workshop::worker::OUTER) => return workshop::worker::outer().into(),
         Some(workshop::worker::IDS) => return workshop::worker::ids().into(),
         Some(workshop::worker::INNER) => return workshop::worker::inner(worker::work).into(),
+        Some(workshop::bound::VERB) => return workshop::bound::run().into(),
         _ => {}
     }
     let parsed = Cli::grammar().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
@@ -58,6 +60,13 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::show(&error, format),
     }
+}
+
+/// Ends the run as a fault of ours, whatever a panic would do by itself.
+fn panicked(info: &std::panic::PanicHookInfo<'_>) {
+    let help = "this is a fault of borg-compose: report it, with the command and the profile";
+    let _ = writeln!(std::io::stderr(), "error: {}\n  help: {help}", plain::lines(info.to_string()));
+    std::process::exit(i32::from(Kind::Internal.exit_code()));
 }
 
 fn dispatch(cli: Cli) -> Result<()> {
@@ -80,4 +89,23 @@ fn dispatch(cli: Cli) -> Result<()> {
 /// Says on stdout, for scripts, where the thing is that was asked for.
 fn answer(made: &Path) -> Result<()> {
     writeln!(std::io::stdout().lock(), "{}", made.display()).at("write", Path::new("stdout"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_panic_is_a_fault_of_ours() {
+        if std::env::var_os("BORG_TEST_PANIC").is_some() {
+            std::panic::set_hook(Box::new(super::panicked));
+            let _ = std::thread::spawn(|| panic!("in a thread")).join();
+        }
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "cli::tests::a_panic_is_a_fault_of_ours", "--nocapture"]).env("BORG_TEST_PANIC", "1");
+        let output = again.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(70) && stderr.contains("error: ") && stderr.contains("in a thread"),
+            "{stderr}"
+        );
+    }
 }

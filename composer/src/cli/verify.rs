@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -24,8 +25,8 @@ use crate::image::Manifest;
 use crate::lock::Lock;
 use crate::lock::types::{LayerOutput, LockedPackage};
 use crate::store::Store;
-use crate::workshop;
-use crate::{Error, Kind};
+use crate::workshop::{self, bound};
+use crate::{Digest, Error, Kind};
 
 /// The tools that the second build needs, and those for another clock.
 pub const GROUPS: [&str; 2] = ["build", "verify"];
@@ -117,8 +118,9 @@ impl Again {
             let how = "`lock` names it, and a run without --offline fetches it";
             project.progress.say("verify", &format!("the clock stays: there is no libfaketime; {how}"));
         }
-        let mut command = Command::new("/proc/self/exe");
-        command.args([
+        let (program, bound) = bound::command("/proc/self/exe");
+        let mut command = Command::new(program);
+        command.args(bound).process_group(0).args([
             "build",
             "--locked",
             "--offline",
@@ -145,7 +147,7 @@ impl Again {
         command.envs(CIRCUMSTANCES).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child =
             elsewhere(|| command.spawn()).map_err(|e| Error::internal("cannot start a second build").because(&e))?;
-        let _registered = crate::interrupt::Registered::new(child.id());
+        let _registered = crate::interrupt::Registered::group(child.id());
         let stderr = child.stderr.take();
         for line in stderr.into_iter().flat_map(|s| BufReader::new(s).lines()).map_while(std::io::Result::ok) {
             relay(&line, project);
@@ -197,10 +199,9 @@ impl Again {
         if !store.contains(&before.sha256) {
             return Ok(vec![format!("layer {name}: the locked one is no longer in the store to compare with")]);
         }
-        let new = !store.contains(&after.sha256);
-        for layer in below.iter().copied().chain([after]) {
-            self.store.lend(&layer.sha256, store)?;
-        }
+        let needed = || below.iter().chain([&after]).map(|layer| layer.sha256);
+        let new: Vec<Digest> = needed().filter(|layer| !store.contains(layer)).collect();
+        needed().try_for_each(|layer| self.store.lend(&layer, store))?;
         let job = CompareJob {
             before: before.sha256,
             after: after.sha256,
@@ -208,9 +209,7 @@ impl Again {
             log: log.inside.clone(),
         };
         let found: Result<Vec<Difference>> = bench.run(&Job::Compare(job), 10 * (before.size + after.size), Vec::new());
-        if new {
-            store.discard(&after.sha256)?;
-        }
+        new.iter().try_for_each(|layer| store.discard(layer))?;
         let found = found?;
         if found.is_empty() {
             return Ok(vec![format!("layer {name}: the same files, packed in another way")]);
@@ -256,8 +255,9 @@ fn relay(line: &str, project: &Project) {
         ("error", Some(code)) if code == u64::from(Kind::Differs.exit_code()) => {}
         ("error", _) => {
             project.progress.say("error", text("text"));
-            for cause in event.get("causes").and_then(Value::as_array).into_iter().flatten() {
-                project.progress.say("because", cause.as_str().unwrap_or_default());
+            let causes = event.get("causes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            for line in causes.flat_map(str::lines) {
+                project.progress.say("because", line);
             }
             project.progress.say("help", text("help"));
         }

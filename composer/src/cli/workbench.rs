@@ -136,7 +136,7 @@ pub struct Log {
 impl Log {
     /// A new, empty log: `<name>-<time>-<process>.log`. Of the older ones of this name the newest are kept.
     pub fn new(name: &str, store: &Store) -> Result<Self> {
-        store.prune_logs(&format!("{name}-2"), KEPT_LOGS)?;
+        store.prune_logs(name, KEPT_LOGS)?;
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
         let file = format!("{name}-{now}-{}.log", std::process::id());
         let host = store.log_path(&file);

@@ -12,6 +12,9 @@ use crate::{Error, regular, store};
 /// A lock of a thousand packages is 400 kB.
 const LIMIT: u64 = 32 << 20;
 
+/// No package or layer has more bytes; sums and products of such do not overflow.
+const LARGEST: u64 = 1 << 40;
+
 const HEADER: &str =
     "# Made by borg-compose: every package of the image by version and hash. Commit it; do not edit it.\n";
 
@@ -71,6 +74,11 @@ pub fn parse(text: &str) -> Result<Lock, String> {
 fn sound(lock: Lock) -> Result<Lock, String> {
     if u32::try_from(lock.epoch).is_err() {
         return Err(format!("its epoch {} does not fit into 32 bits", lock.epoch));
+    }
+    let parts = lock.packages.iter().chain(&lock.tools).chain(&lock.sysroot).map(|p| (&p.name, p.size));
+    let outputs = lock.outputs.iter().flat_map(|outputs| outputs.layers.iter().map(|layer| (&layer.name, layer.size)));
+    if let Some((name, size)) = parts.chain(outputs).find(|(_, size)| *size > LARGEST) {
+        return Err(format!("it says that {name} has {size} bytes"));
     }
     let essential = lock.packages.iter().any(|p| p.layer == Some(PackageLayer::Essential));
     let tools = lock.tools.iter().any(|t| t.group.as_deref() == Some("build"));

@@ -97,6 +97,9 @@ fn files_that_are_absent_or_broken() {
     };
     assert_eq!(fault(Lock { packages: vec![], ..whole.clone() }), "it names no essential packages");
     assert_eq!(fault(Lock { tools: vec![], ..whole.clone() }), "it names no tools to build with");
+    let mut huge = whole.clone();
+    huge.packages[0].size = u64::MAX;
+    assert!(fault(huge).ends_with("has 18446744073709551615 bytes"));
     assert_eq!(fault(Lock { epoch: 1 << 32, ..whole }), "its epoch 4294967296 does not fit into 32 bits");
     std::fs::write(&path, b"\xff").unwrap();
     assert_eq!(file::read(&path).unwrap_err().kind(), crate::Kind::Input);

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_types, reason = "starts cargo")]
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::link;
 use crate::interrupt::Registered;
 use crate::progress::Progress;
+use crate::workshop::bound;
 use crate::{Error, Result};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -24,7 +26,8 @@ pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, o
     let target = target_folder(root);
     let sysroot = &link::place(sysroot, &target)?;
     let args = arguments(names, offline);
-    let command = duct::cmd(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), &args)
+    let (program, bound) = bound::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let command = duct::cmd(program, bound.into_iter().chain(args.iter().map(OsString::from)))
         .dir(root)
         .env("CARGO_TARGET_DIR", &target)
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root, sysroot)?)
@@ -36,7 +39,7 @@ pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, o
             Ok(())
         });
     progress.say("runtime", &format!("building {}", names.join(", ")));
-    follow(&command, progress).map_err(|(e, tail)| failed(&e, &tail, &args))?;
+    follow(&command, progress).map_err(|tail| failed(&tail, &args))?;
     Ok(target.join(TARGET).join("release"))
 }
 
@@ -66,19 +69,13 @@ fn rust_flags(root: &Path, sysroot: &Path) -> Result<String> {
 type Lines = VecDeque<String>;
 
 /// Runs to the end, telling now and then what is compiled, and keeps the last lines.
-fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<(), (std::io::Error, Lines)> {
+fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Result<(), Lines> {
     let mut tail = Lines::new();
     let mut told = Instant::now();
-    let reader = match command.reader() {
-        Ok(reader) => reader,
-        Err(e) => return Err((e, tail)),
-    };
+    let Ok(reader) = command.reader() else { return Err(tail) };
     let _registered: Vec<Registered> = reader.pids().into_iter().map(Registered::group).collect();
     for line in BufReader::new(&reader).lines() {
-        let line = match line {
-            Ok(line) => line,
-            Err(e) => return Err((e, tail)),
-        };
+        let Ok(line) = line else { return Err(tail) };
         if let Some(what) = line.trim_start().strip_prefix("Compiling ")
             && told.elapsed() > NEWS
         {
@@ -93,12 +90,12 @@ fn follow(command: &duct::Expression, progress: &Progress) -> std::result::Resul
     Ok(())
 }
 
-fn failed(error: &std::io::Error, tail: &Lines, args: &[&str]) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
+fn failed(tail: &Lines, args: &[&str]) -> Error {
+    let text = Vec::from(tail.clone()).join("\n");
+    if text.starts_with(bound::MISSING) {
         return Error::host("cannot build the runtime services: there is no cargo")
             .help("install Rust from https://rustup.rs, or give a folder of their .debs with --runtime");
     }
-    let text = Vec::from(tail.clone()).join("\n");
     if args.contains(&"--offline") && text.contains("--offline") {
         return Error::network("cannot build the runtime services offline: crates are missing")
             .detail(text)
@@ -121,9 +118,9 @@ mod tests {
     fn a_failed_build_shows_its_last_lines_and_the_command() {
         let script = "for n in $(seq 40); do echo line $n; done; echo 'error: no' >&2; exit 101";
         let command = duct::cmd!("sh", "-c", script).stderr_to_stdout();
-        let (e, tail) = follow(&command, &Progress::silent()).unwrap_err();
+        let tail = follow(&command, &Progress::silent()).unwrap_err();
         assert_eq!((tail.len(), tail.back().map(String::as_str)), (TAIL, Some("error: no")));
-        let error = failed(&e, &tail, &["build", "-p", "x"]);
+        let error = failed(&tail, &["build", "-p", "x"]);
         assert_eq!(error.to_string(), "cannot build the runtime services");
         assert!(error.causes()[0].ends_with("line 40\nerror: no"));
         assert_eq!(error.help_text(), Some("try `cargo build -p x` to see it all"));
@@ -139,14 +136,14 @@ mod tests {
     fn crates_that_are_missing_offline_are_no_riddle() {
         let said = ["error: no matching package named `x` found", "you may wish to retry without `--offline`."];
         let tail = Lines::from(said.map(str::to_owned));
-        let error = failed(&std::io::Error::other("exit status 101"), &tail, &["build", "--offline"]);
+        let error = failed(&tail, &["build", "--offline"]);
         assert_eq!(error.kind(), crate::Kind::Network);
         assert!(error.help_text().unwrap().contains("build once without --offline"));
     }
 
     #[test]
     fn a_missing_cargo_is_told_apart() {
-        let (e, tail) = follow(&duct::cmd!("/none/cargo"), &Progress::silent()).unwrap_err();
-        assert!(failed(&e, &tail, &[]).to_string().ends_with("there is no cargo"));
+        let tail = Lines::from([format!("{}cargo: No such file or directory", bound::MISSING)]);
+        assert!(failed(&tail, &[]).to_string().ends_with("there is no cargo"));
     }
 }

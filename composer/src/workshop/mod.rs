@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: processes and namespaces")]
 
+pub mod bound;
 pub mod clock;
 pub mod host;
 pub mod memory;

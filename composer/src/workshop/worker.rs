@@ -3,11 +3,12 @@
 #![allow(clippy::disallowed_types, reason = "starts the worker")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{fs, io};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -262,5 +263,11 @@ fn read_envelope() -> Result<Envelope> {
 /// Asks the kernel to kill this process when its parent ends, however it ends.
 fn die_with_parent() -> Result<()> {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    set_pdeathsig(Signal::SIGKILL).map_err(|e| Error::internal("cannot tie the worker to its parent").because(&e))
+    set_pdeathsig(Signal::SIGKILL).map_err(|e| Error::internal("cannot tie the worker to its parent").because(&e))?;
+    // It may have ended before the kernel was asked: then nobody reads what this process says.
+    let stdout = io::stdout();
+    let mut said = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let gone = poll(&mut said, PollTimeout::ZERO).is_ok()
+        && said.iter().any(|said| said.revents().is_some_and(|events| events.contains(PollFlags::POLLERR)));
+    if gone { Err(Error::interrupted("the process that started this one has ended")) } else { Ok(()) }
 }

@@ -168,5 +168,5 @@ fn enough(what: &str, place: &Path, needed: u64) -> Result<()> {
     let message =
         format!("{} are free at {}, but {what} may need {}", megabytes(free), place.display(), megabytes(needed));
     Err(Error::host(message)
-        .help("free some space, run `borg-compose clean`, or choose another place with --store or --out"))
+        .help("free some space, run `borg-compose clean --all`, or choose another place with --store or --out"))
 }
