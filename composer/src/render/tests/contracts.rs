@@ -108,6 +108,17 @@ fn systemd_finds_the_services_confined() {
     assert_eq!((wide.len(), confined.len()), (1, 11));
 }
 
+/// What a plugin prints could choose its priority, `<0>` for every terminal; and an end by the clock would come in a call.
+#[test]
+fn plugins_have_no_say_in_the_journal_and_no_end_by_the_clock() {
+    for service in ["borg-plugin", "borg-plugin-network"] {
+        let path = format!("{INCLUDES}/etc/systemd/system/{service}@.service.d/10-sandbox.conf");
+        let sandbox = text(&render(&full_spec()), &path);
+        assert!(sandbox.lines().any(|line| line == "SyslogLevelPrefix=no"), "{sandbox}");
+        assert!(!sandbox.lines().any(|line| line.starts_with("RuntimeMaxSec=")), "{sandbox}");
+    }
+}
+
 #[test]
 fn debconf_reads_the_preseed() {
     for spec in [test_spec(), full_spec()] {
