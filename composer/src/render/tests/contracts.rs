@@ -218,6 +218,27 @@ fn presets_enable_what_the_policy_names() {
     );
 }
 
+/// Whatever framing the profile's schema lets through, the monitor reads; one that YAML takes for a number is no string.
+#[test]
+fn the_monitor_knows_every_framing_of_the_schema() {
+    let catalogue = crate::catalogue::load(&Assets::embedded()).unwrap();
+    let schema = catalogue.0["com-monitor"].options["ports"].pointer("/items/properties/framing").unwrap();
+    let is_valid = |value: serde_json::Value| jsonschema::is_valid(schema, &value);
+    let mut known = 0;
+    for data in "456789".chars() {
+        for parity in "NEOM".chars() {
+            for stop in "0123".chars() {
+                let text = format!("{data}{parity}{stop}");
+                let read = text.parse::<borg_config::Framing>().is_ok();
+                assert_eq!(is_valid(text.as_str().into()), read, "{text}");
+                known += usize::from(read);
+            }
+        }
+    }
+    assert_eq!(known, 24);
+    assert!(!is_valid(70.into()));
+}
+
 /// The programs read what the templates write.
 #[test]
 fn the_device_s_configuration_is_of_the_types_that_are_read() {
