@@ -14,7 +14,8 @@ use super::console::{log_in_at, write_hash};
 /// An image that listens on the second port and writes to it, with a user who may use the tools.
 fn image(bench: &Bench) -> PathBuf {
     let users = "users:\n  - {name: op, password_hash_file: op.hash, groups: [borg]}\n";
-    let port = "  - com-monitor:\n      ports:\n        - {device: /dev/ttyS1, baud: 115200, framing: 8N1, write: true}\n";
+    let port =
+        "  - com-monitor:\n      ports:\n        - {device: /dev/ttyS1, baud: 115200, framing: 8N1, write: true}\n";
     let text = edge_iot("serial", users);
     assert!(text.contains("  - com-monitor\n"), "{text}");
     let profile = bench.profile("serial", &text.replace("  - com-monitor\n", port));
