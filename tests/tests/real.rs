@@ -16,6 +16,8 @@ mod mirror;
 mod plugins;
 #[path = "real/rootless.rs"]
 mod rootless;
+#[path = "real/serial.rs"]
+mod serial;
 #[path = "real/shared.rs"]
 mod shared;
 #[path = "real/space.rs"]

@@ -56,7 +56,7 @@ fn try_out(machine: &Machine, store: &Store) -> Result<bool> {
     Voice.say("boot", "trying whether KVM works here, which is remembered");
     let work = Path::new(workshop::WORK);
     let (console, qemu) = (work.join("kvm-console.log"), work.join("kvm-qemu.log"));
-    let machine = Machine { disk: false, console: Console::File(console.clone()), ..machine.clone() };
+    let machine = Machine { disk: false, serial: None, console: Console::File(console.clone()), ..machine.clone() };
     let mut attempt = Attempt::start(&machine, Accelerator::Kvm, &console, &qemu)?;
     let works = loop {
         attempt.listen()?;

@@ -149,6 +149,7 @@ pub(super) fn machine(options: &Options, network: Network, logs: &Logs) -> Machi
         memory_mb: options.memory_mb,
         network,
         console: Console::File(logs.worker(".log")),
+        serial: None,
         report: None,
         credentials: Vec::new(),
     }

@@ -44,17 +44,19 @@ pub fn interactive(options: &Options, tools_root: &Path, store: &Store, progress
     for forward in &forwards {
         progress.say("forward", &format!("127.0.0.1:{} is port {} of the guest", forward.host, forward.guest));
     }
-    let job = job(options, forwards);
+    let serial = options.serial.as_deref().map(options::socket).transpose()?;
+    let (folder, name) = serial.unzip();
+    let job = job(options, forwards, name);
     let mountpoint = store.temporary_folder()?;
     // The host's network only for ports that a person wants to reach from it.
-    let host = Host { network: !options.forward.is_empty(), ..options.host() };
+    let host = Host { network: !options.forward.is_empty(), serial: folder.as_deref(), ..options.host() };
     let setup = options::setup(host, tools_root, store, mountpoint.path())?;
     progress.say("boot", "Ctrl-A X quits, Ctrl-A H shows more keys");
     let _terminal = Terminal::save();
     Worker { setup, store, progress }.run(&Job::Terminal(Box::new(job)))
 }
 
-fn job(options: &Options, forwards: Vec<Forward>) -> TerminalJob {
+fn job(options: &Options, forwards: Vec<Forward>, serial: Option<String>) -> TerminalJob {
     let credentials = encode(options.credentials.iter());
     let machine = Machine {
         firmware: options.firmware,
@@ -63,6 +65,7 @@ fn job(options: &Options, forwards: Vec<Forward>) -> TerminalJob {
         memory_mb: options.memory_mb,
         network: Network { forwards, fixed: None },
         console: Console::Terminal,
+        serial,
         report: None,
         credentials: paths(credentials.len()),
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 use super::options::{Firmware, Media};
-use super::{DISK, MEDIUM};
+use super::{DISK, MEDIUM, SERIAL};
 
 /// The program in the tools tree.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -27,6 +27,8 @@ pub struct Machine {
     pub memory_mb: u32,
     pub network: Network,
     pub console: Console,
+    /// The name of the socket that the second serial port is at, if there is one.
+    pub serial: Option<String>,
     /// A file that takes what the guest writes to the check's port.
     pub report: Option<PathBuf>,
     /// Files with one SMBIOS string each.
@@ -125,6 +127,11 @@ impl Machine {
                 args.add("-action", "reboot=shutdown,shutdown=pause");
             }
         }
+        if let Some(name) = &self.serial {
+            args.add("-chardev", format!("socket,id=serial,path={SERIAL}/{name},server=on,wait=off"));
+            // After the console: they are numbered in this order.
+            args.add("-serial", "chardev:serial");
+        }
         if let Some(path) = &self.report {
             args.add("-device", "virtio-serial-pci");
             args.add("-chardev", format!("file,id=report,path={}", path.display()));
@@ -168,6 +175,7 @@ mod tests {
             memory_mb: 1024,
             network: Network { forwards: vec![Forward { host: 20_000, guest: 22 }], fixed: None },
             console: Console::File("/store/logs/x.log".into()),
+            serial: None,
             report: Some("/work/report".into()),
             credentials: vec!["/work/credential-0".into()],
         }
@@ -207,6 +215,20 @@ mod tests {
             text.contains("-serial mon:stdio") && !text.contains("-action") && !text.contains("virtserialport"),
             "{text}"
         );
+        assert!(!text.contains("chardev:serial"), "{text}");
         assert!(text.contains("OVMF_CODE_4M.fd") && !text.contains("smm=on"), "{text}");
+    }
+
+    #[test]
+    fn the_second_serial_port_comes_after_the_console() {
+        let machine = Machine {
+            console: Console::Terminal,
+            serial: Some("uart.sock".into()),
+            ..checked(Firmware::Bios, Media::Cd)
+        };
+        let text = lines(&machine, Accelerator::Kvm);
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+        assert!(place("-serial mon:stdio") < place("-serial chardev:serial"), "{text}");
+        place("-chardev socket,id=serial,path=/boot/serial/uart.sock,server=on,wait=off");
     }
 }

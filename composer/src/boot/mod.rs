@@ -32,5 +32,7 @@ pub use tamper::{is_iso, tampered};
 
 /// Where a worker sees the medium.
 const MEDIUM: &str = "/boot/medium.iso";
+/// Where a worker sees the folder of the second serial port's socket.
+const SERIAL: &str = "/boot/serial";
 /// Where a worker sees the other disk.
 const DISK: &str = "/boot/disk";

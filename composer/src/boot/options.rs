@@ -1,6 +1,7 @@
 //! What a person asks for on the command line.
 
 use std::fmt;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,6 +74,8 @@ pub struct Options {
     pub credentials: Vec<(String, Vec<u8>)>,
     /// A disk image for the guest to write to, beside the medium.
     pub disk: Option<PathBuf>,
+    /// Where an interactive boot has the guest's second serial port, as a Unix socket.
+    pub serial: Option<PathBuf>,
     /// A PNG of the guest's screen at the end of a check.
     pub screenshot: Option<PathBuf>,
 }
@@ -89,13 +92,14 @@ impl Options {
             forward: Vec::new(),
             credentials: Vec::new(),
             disk: None,
+            serial: None,
             screenshot: None,
         }
     }
 
     /// What a check's machine has of the host: nothing of its network.
     pub(super) fn host(&self) -> Host<'_> {
-        Host { iso: &self.iso, disk: self.disk.as_deref(), network: false }
+        Host { iso: &self.iso, disk: self.disk.as_deref(), serial: None, network: false }
     }
 
     /// `bios-cd`, say: names logs and reports.
@@ -109,6 +113,8 @@ impl Options {
 pub(super) struct Host<'a> {
     pub iso: &'a Path,
     pub disk: Option<&'a Path>,
+    /// The folder of the second serial port's socket.
+    pub serial: Option<&'a Path>,
     pub network: bool,
 }
 
@@ -118,6 +124,9 @@ pub(super) fn setup(host: Host<'_>, tools_root: &Path, store: &Store, mountpoint
     let mut binds = vec![(iso, PathBuf::from(super::MEDIUM), false)];
     if let Some(disk) = host.disk {
         binds.push((disk.canonicalize().at("open", disk)?, PathBuf::from(super::DISK), true));
+    }
+    if let Some(folder) = host.serial {
+        binds.push((folder.to_owned(), PathBuf::from(super::SERIAL), true));
     }
     if kvm() {
         binds.push((KVM.into(), KVM.into(), true));
@@ -140,6 +149,24 @@ fn kvm() -> bool {
     std::fs::File::options().read(true).write(true).open(KVM).is_ok()
 }
 
+/// The folder and the name of a socket that QEMU is to make there.
+pub(super) fn socket(path: &Path) -> Result<(PathBuf, String)> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name = path.file_name().and_then(|name| name.to_str()).filter(|name| name.chars().all(plain));
+    // It goes into one of QEMU's options.
+    let name = name.ok_or_else(|| {
+        Error::usage(format!("{} is no place for the serial port's socket", path.display()))
+            .help("give it a name of letters, digits, '.', '_' and '-', such as `uart.sock`")
+    })?;
+    // QEMU removes whatever is there.
+    if path.symlink_metadata().is_ok_and(|there| !there.file_type().is_socket()) {
+        return Err(Error::usage(format!("{} is no socket, and in the way of one", path.display()))
+            .help("give the serial port's socket another place"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((folder.canonicalize().at("open", folder)?, name.to_owned()))
+}
+
 /// What a credential's name may be made of: it goes into a QEMU option and a file name.
 pub(super) fn check_names(credentials: &[(String, Vec<u8>)]) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -153,6 +180,21 @@ pub(super) fn check_names(credentials: &[(String, Vec<u8>)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_has_a_plain_name_and_covers_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| socket(&folder.path().join(name));
+        let real = folder.path().canonicalize().unwrap();
+        assert_eq!(at("uart.sock").unwrap(), (real, "uart.sock".into()));
+        assert_eq!(socket(Path::new("uart.sock")).unwrap().1, "uart.sock");
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        for bad in ["a,b", "a=b", "a b", "..", "file", "none/uart.sock"] {
+            assert!(at(bad).is_err(), "{bad}");
+        }
+        let _listening = std::os::unix::net::UnixListener::bind(folder.path().join("old.sock")).unwrap();
+        assert!(at("old.sock").is_ok());
+    }
 
     #[test]
     fn a_name_that_could_leave_its_option_is_refused() {

@@ -290,6 +290,9 @@ pub struct Boot {
     /// A disk image that the machine has beside the medium, on USB; it is written to.
     #[arg(long, env = "BORG_DISK", value_name = "FILE")]
     pub disk: Option<PathBuf>,
+    /// Put the machine's second serial port, its /dev/ttyS1, at this Unix socket; one client at a time.
+    #[arg(long, env = "BORG_SERIAL", value_name = "SOCKET", conflicts_with = "check")]
+    pub serial: Option<PathBuf>,
     /// Megabytes of memory for the machine.
     #[arg(long, env = "BORG_MEMORY", value_name = "MB", default_value_t = 2048)]
     pub memory: u32,

@@ -43,6 +43,7 @@ pub fn run(args: &Boot, global: &Global) -> Result<()> {
         screenshot: args.screenshot.clone(),
         forward: args.forward.clone(),
         disk: args.disk.clone(),
+        serial: args.serial.clone(),
         ..boot::Options::new(iso)
     };
     if args.check {

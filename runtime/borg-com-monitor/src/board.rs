@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use borg_config::SerialPort as Rule;
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serial2::SerialPort;
 
 use crate::counts::Counts;
+use crate::rate::{Meter, Rates};
 
 /// A port that is there or was.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +27,8 @@ pub struct Status {
     /// Read since this program started.
     pub bytes: u64,
     pub lines: u64,
+    /// Of the last minute.
+    pub per_second: Rates,
     pub last_line: Option<Timestamp>,
     /// Of the driver; none if it keeps none.
     pub counts: Option<Counts>,
@@ -38,7 +42,19 @@ pub struct Board(Mutex<BTreeMap<String, Known>>);
 #[derive(Debug)]
 struct Known {
     status: Status,
+    meter: Meter,
     open: Option<Arc<SerialPort>>,
+}
+
+impl Known {
+    fn new(port: &str, rule: &Rule) -> Self {
+        Known { status: fresh(port, rule), meter: Meter::new(Instant::now()), open: None }
+    }
+
+    /// As it is now.
+    fn status(&mut self) -> Status {
+        Status { per_second: self.meter.rates(Instant::now()), ..self.status.clone() }
+    }
 }
 
 impl Board {
@@ -56,7 +72,7 @@ impl Board {
     /// A port was opened, or could not be.
     pub fn opened(&self, port: &str, rule: &Rule, result: Result<Arc<SerialPort>, String>) {
         let mut ports = self.ports();
-        let known = ports.entry(port.to_owned()).or_insert_with(|| Known { status: fresh(port, rule), open: None });
+        let known = ports.entry(port.to_owned()).or_insert_with(|| Known::new(port, rule));
         known.status.listening = result.is_ok();
         known.status.opened += u64::from(result.is_ok());
         (known.open, known.status.fault) = match result {
@@ -81,6 +97,7 @@ impl Board {
         self.with(port, |known| {
             known.status.bytes += bytes as u64;
             known.status.lines += lines as u64;
+            known.meter.add(Instant::now(), bytes, lines);
             if lines > 0 {
                 known.status.last_line = Some(Timestamp::now());
             }
@@ -92,11 +109,11 @@ impl Board {
     }
 
     pub fn all(&self) -> Vec<Status> {
-        self.ports().values().map(|known| known.status.clone()).collect()
+        self.ports().values_mut().map(Known::status).collect()
     }
 
     pub fn one(&self, port: &str) -> Option<Status> {
-        self.ports().get(port).map(|known| known.status.clone())
+        self.ports().get_mut(port).map(Known::status)
     }
 
     /// The open port, to be written to.
@@ -115,6 +132,7 @@ fn fresh(port: &str, rule: &Rule) -> Status {
         opened: 0,
         bytes: 0,
         lines: 0,
+        per_second: Rates::default(),
         last_line: None,
         counts: None,
         fault: None,

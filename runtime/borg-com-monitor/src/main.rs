@@ -15,6 +15,7 @@ mod lines;
 mod metrics;
 mod monitor;
 mod ports;
+mod rate;
 mod record;
 mod tools;
 

@@ -165,18 +165,21 @@ fn open(found: &Found) -> io::Result<SerialPort> {
 }
 
 fn frame(settings: &mut Settings, framing: Framing) {
-    let (size, parity, stop) = match framing {
-        Framing::EightNone => (CharSize::Bits8, Parity::None, StopBits::One),
-        Framing::EightNoneTwo => (CharSize::Bits8, Parity::None, StopBits::Two),
-        Framing::EightEven => (CharSize::Bits8, Parity::Even, StopBits::One),
-        Framing::EightOdd => (CharSize::Bits8, Parity::Odd, StopBits::One),
-        Framing::SevenNone => (CharSize::Bits7, Parity::None, StopBits::One),
-        Framing::SevenEven => (CharSize::Bits7, Parity::Even, StopBits::One),
-        Framing::SevenOdd => (CharSize::Bits7, Parity::Odd, StopBits::One),
-    };
-    settings.set_char_size(size);
-    settings.set_parity(parity);
-    settings.set_stop_bits(stop);
+    settings.set_char_size(match framing.data {
+        borg_config::DataBits::Five => CharSize::Bits5,
+        borg_config::DataBits::Six => CharSize::Bits6,
+        borg_config::DataBits::Seven => CharSize::Bits7,
+        borg_config::DataBits::Eight => CharSize::Bits8,
+    });
+    settings.set_parity(match framing.parity {
+        borg_config::Parity::None => Parity::None,
+        borg_config::Parity::Even => Parity::Even,
+        borg_config::Parity::Odd => Parity::Odd,
+    });
+    settings.set_stop_bits(match framing.stop {
+        borg_config::StopBits::One => StopBits::One,
+        borg_config::StopBits::Two => StopBits::Two,
+    });
 }
 
 struct Listener {
@@ -241,5 +244,26 @@ impl Listener {
                 .warning(&format!("{}: {lost} characters were lost before they could be read", self.name));
         }
         Some(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_the_framing_reaches_the_port() {
+        let (port, _other) = SerialPort::pair().unwrap();
+        let mut settings = port.get_configuration().unwrap();
+        for (framing, expected) in [
+            ("5O2", (CharSize::Bits5, Parity::Odd, StopBits::Two)),
+            ("6N1", (CharSize::Bits6, Parity::None, StopBits::One)),
+            ("7E2", (CharSize::Bits7, Parity::Even, StopBits::Two)),
+            ("8N1", (CharSize::Bits8, Parity::None, StopBits::One)),
+        ] {
+            frame(&mut settings, framing.parse().unwrap());
+            let set = (settings.get_char_size(), settings.get_parity(), settings.get_stop_bits());
+            assert_eq!((set.0.unwrap(), set.1.unwrap(), set.2.unwrap()), expected, "{framing}");
+        }
     }
 }

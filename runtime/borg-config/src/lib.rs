@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod folders;
+mod framing;
 mod gateway;
 mod load;
 mod plugins;
 
+pub use framing::{DataBits, Framing, Parity, StopBits};
 pub use gateway::{GATEWAY_PATH, GATEWAY_SOCKET, Gateway, McpServer, PluginHosts};
 pub use load::{LoadError, load, parse};
 pub use plugins::{PLUGINS_PATH, Permission, Plugins};
@@ -81,26 +83,6 @@ impl SerialPort {
 
 fn baud() -> u32 {
     115_200
-}
-
-/// Data bits, parity and stop bits, as they are usually written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Framing {
-    #[default]
-    #[serde(rename = "8N1")]
-    EightNone,
-    #[serde(rename = "8N2")]
-    EightNoneTwo,
-    #[serde(rename = "8E1")]
-    EightEven,
-    #[serde(rename = "8O1")]
-    EightOdd,
-    #[serde(rename = "7N1")]
-    SevenNone,
-    #[serde(rename = "7E1")]
-    SevenEven,
-    #[serde(rename = "7O1")]
-    SevenOdd,
 }
 
 /// What ends a line.

@@ -88,14 +88,34 @@ fn systemd_verifies_every_unit() {
     assert_eq!(found, 15);
 }
 
-/// The long-running services of ours that the network or a cable can reach are confined.
+/// What cannot be confined: the boot check runs what a profile's health checks name, looks into every process, and powers off.
+const WIDE: [&str; 1] = ["borg-boot-check.service"];
+
+/// Every service of ours, the templates with their drop-ins.
 #[test]
 fn systemd_finds_the_services_confined() {
     let folder = written(&full_spec());
-    for unit in ["borg-mcp-fs.service", "borg-com-monitor.service", "borg-gateway.service"] {
-        let path = folder.path().join(INCLUDES).join("etc/systemd/system").join(unit);
-        let output = run("systemd-analyze", &["security", "--offline=yes", "--threshold=20", path.to_str().unwrap()]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let image = folder.path().join(INCLUDES);
+    let root = format!("--root={}", image.display());
+    let units = fs::read_dir(image.join("etc/systemd/system")).unwrap();
+    let units = units.map(|unit| unit.unwrap().file_name().into_string().unwrap());
+    let (wide, confined): (Vec<_>, Vec<_>) =
+        units.filter(|unit| unit.ends_with(".service")).partition(|unit| WIDE.contains(&unit.as_str()));
+    for unit in &confined {
+        let output = run("systemd-analyze", &["security", "--offline=yes", "--threshold=20", &root, unit]);
+        assert!(output.status.success(), "{unit}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_eq!((wide.len(), confined.len()), (1, 11));
+}
+
+/// What a plugin prints could choose its priority, `<0>` for every terminal; and an end by the clock would come in a call.
+#[test]
+fn plugins_have_no_say_in_the_journal_and_no_end_by_the_clock() {
+    for service in ["borg-plugin", "borg-plugin-network"] {
+        let path = format!("{INCLUDES}/etc/systemd/system/{service}@.service.d/10-sandbox.conf");
+        let sandbox = text(&render(&full_spec()), &path);
+        assert!(sandbox.lines().any(|line| line == "SyslogLevelPrefix=no"), "{sandbox}");
+        assert!(!sandbox.lines().any(|line| line.starts_with("RuntimeMaxSec=")), "{sandbox}");
     }
 }
 
@@ -196,6 +216,27 @@ fn presets_enable_what_the_policy_names() {
             "systemd-networkd.service",
         ]
     );
+}
+
+/// Whatever framing the profile's schema lets through, the monitor reads; one that YAML takes for a number is no string.
+#[test]
+fn the_monitor_knows_every_framing_of_the_schema() {
+    let catalogue = crate::catalogue::load(&Assets::embedded()).unwrap();
+    let schema = catalogue.0["com-monitor"].options["ports"].pointer("/items/properties/framing").unwrap();
+    let is_valid = |value: serde_json::Value| jsonschema::is_valid(schema, &value);
+    let mut known = 0;
+    for data in "456789".chars() {
+        for parity in "NEOM".chars() {
+            for stop in "0123".chars() {
+                let text = format!("{data}{parity}{stop}");
+                let read = text.parse::<borg_config::Framing>().is_ok();
+                assert_eq!(is_valid(text.as_str().into()), read, "{text}");
+                known += usize::from(read);
+            }
+        }
+    }
+    assert_eq!(known, 24);
+    assert!(!is_valid(70.into()));
 }
 
 /// The programs read what the templates write.

@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use borg_mcp::testing::{Client, INITIALIZE, TOKEN};
@@ -73,17 +76,39 @@ fn until(stream: &mut impl BufRead, part: &str) -> String {
     }
 }
 
-/// A line is told, even if the port is only found after it was written.
-fn is_told(master: &mut PtyMaster, stream: &mut impl BufRead, uri: &str) {
-    master.write_all(b"hello\n").unwrap();
-    let told = until(stream, UPDATED);
-    assert!(told.contains(uri), "{told}");
+/// Somebody who talks on the port until this is dropped: what comes before the port is open is lost.
+struct Talker {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Talker {
+    fn on(mut master: PtyMaster) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&over);
+        let thread = std::thread::spawn(move || {
+            while !end.load(Ordering::Relaxed) {
+                master.write_all(b"hello\n").unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        Talker { over, thread: Some(thread) }
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 #[test]
 fn on_stdio_a_subscription_of_the_newest_protocol_ends_with_the_client() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut master, uri, config) = port(folder.path());
+    let (master, uri, config) = port(folder.path());
     let path = folder.path().join("config.json");
     std::fs::write(&path, config.to_string()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_borg-com-monitor"));
@@ -94,7 +119,9 @@ fn on_stdio_a_subscription_of_the_newest_protocol_ends_with_the_client() {
     writeln!(input, "{}", listen_request(&[&uri, "file:///etc/passwd"])).unwrap();
     let acknowledged = until(&mut output, "acknowledged");
     assert!(acknowledged.contains(&uri) && !acknowledged.contains("passwd"), "{acknowledged}");
-    is_told(&mut master, &mut output, &uri);
+    let _talker = Talker::on(master);
+    let told = until(&mut output, UPDATED);
+    assert!(told.contains(&uri), "{told}");
     let start = Instant::now();
     drop(input);
     assert!(child.wait().unwrap().success());
@@ -157,7 +184,7 @@ const NEWEST: &str = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscripti
 #[test]
 fn over_http_and_the_socket_a_stream_tells_of_new_lines_until_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut master, uri, config) = port(folder.path());
+    let (master, uri, config) = port(folder.path());
     let mut served = Served::start(folder.path(), config);
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
     let listen = |uris: &[&str]| post(served.tcp(), &format!("{token}{NEWEST}"), &listen_request(uris));
@@ -169,7 +196,9 @@ fn over_http_and_the_socket_a_stream_tells_of_new_lines_until_the_end() {
     let (mut local, status) = post(local, NEWEST, &listen_request(&[&uri]));
     assert!(status.starts_with("HTTP/1.1 200"), "{status}");
     until(&mut local, "acknowledged");
-    is_told(&mut master, &mut stream, &uri);
+    let _talker = Talker::on(master);
+    let told = until(&mut stream, UPDATED);
+    assert!(told.contains(&uri), "{told}");
     until(&mut local, UPDATED);
 
     // Six more, which take no place from ordinary requests; and no seventh.

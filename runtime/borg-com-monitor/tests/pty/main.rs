@@ -164,6 +164,8 @@ fn a_client_reads_waits_searches_and_writes() {
     assert_eq!(&bytes, b"AT\r");
     let status = client.call("port_status", &json!({ "port": port }));
     assert_eq!(status["structuredContent"]["bytes"], 10, "{status}");
+    let rate = |what: &str| status["structuredContent"]["per_second"][what].as_f64().unwrap();
+    assert!(rate("bytes") > 0.0 && rate("bytes") <= 10.0 && rate("lines") > 0.0 && rate("lines") <= 2.0, "{status}");
     let shown = client.ask("resources/read", &json!({ "uri": format!("serial://{port}") }));
     assert!(shown["contents"][0]["text"].as_str().unwrap().ends_with(": two\n"), "{shown}");
     let is_log = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().contains(".log");
