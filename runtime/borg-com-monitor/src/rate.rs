@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// Of which time the rates are.
-const SPAN: u64 = 60;
+/// Of how many seconds the rates are.
+const SECONDS: usize = 60;
+const SPAN: u64 = SECONDS as u64;
 
 /// Per second, over the last minute; since the port was first opened, if that is less long ago.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -22,7 +23,7 @@ pub struct Meter {
     /// The second that counts are added to, since the start.
     second: u64,
     /// By second, modulo their number.
-    counts: [Count; SPAN as usize],
+    counts: [Count; SECONDS],
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,7 +34,7 @@ struct Count {
 
 impl Meter {
     pub fn new(start: Instant) -> Self {
-        Meter { start, second: 0, counts: [Count::default(); SPAN as usize] }
+        Meter { start, second: 0, counts: [Count::default(); SECONDS] }
     }
 
     pub fn add(&mut self, now: Instant, bytes: usize, lines: usize) {
@@ -61,7 +62,7 @@ impl Meter {
     /// Forgets the seconds that are too long ago.
     fn go_on(&mut self, now: Instant) {
         let second = now.saturating_duration_since(self.start).as_secs();
-        for old in (self.second + 1..=second).take(SPAN as usize) {
+        for old in (self.second + 1..=second).take(SECONDS) {
             if let Some(count) = self.at(old) {
                 *count = Count::default();
             }
