@@ -16,7 +16,7 @@ pub fn profiles(args: &Profiles) -> Result<Vec<ProfileArg>> {
     if !args.all {
         return Ok(args.profile.iter().cloned().map(one).collect());
     }
-    let names = source::names(Path::new("profiles"));
+    let names = source::all(Path::new("profiles"))?;
     if names.is_empty() {
         return Err(Error::input("there is no profile in ./profiles")
             .help("run it in the folder that holds `profiles/`, or name one with --profile"));

@@ -20,6 +20,8 @@ pub fn masked(text: &str, spans: Option<&SpanMap>) -> String {
         let line_end = c == '\n' || (c == '\r' && text[at..].starts_with("\r\n"));
         match c {
             '\t' => shown.push(c),
+            // A byte order mark is nothing to be seen, and takes as much room as before.
+            '\u{feff}' if at == 0 => shown.push_str("   "),
             _ if line_end => shown.push(c),
             _ if secret => (0..c.len_utf8()).for_each(|_| shown.push('*')),
             _ if is_unseen(c) => (0..c.len_utf8()).for_each(|_| shown.push('?')),
@@ -255,5 +257,6 @@ mod tests {
     fn terminal_escapes_are_not_obeyed() {
         assert_eq!(masked("a: \u{1b}[2J\u{9b}\rb\r\n", None), "a: ?[2J???b\r\n");
         assert_eq!(masked("\u{202e}x\u{feff}", None), "???x???");
+        assert_eq!(masked("\u{feff}a: b\n", None), "   a: b\n");
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: the profile's file")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -124,19 +125,30 @@ fn missing(message: String, wanted: &str, cwd: &Path) -> Error {
     Error::input(message).help(help)
 }
 
-/// The names of the profiles in a folder, sorted.
+/// The names of the profiles in a folder, sorted; without those that nobody can give.
 pub fn names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let name =
-        |path: PathBuf| is_yaml(&path).then(|| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?;
-    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.ok()?.path())).collect();
-    names.sort();
-    names.dedup();
-    names
+    let names = files(folder).into_iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The names of all profiles in a folder, each of which can be given.
+pub fn all(folder: &Path) -> Result<Vec<String>> {
+    match files(folder).into_iter().find(|path| path.to_str().is_none()) {
+        Some(path) => Err(Error::input(format!("the name of {} is not UTF-8", path.display()))
+            .help("rename it: the name is part of the ISO's")),
+        None => Ok(names(folder)),
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| is_yaml(path)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     fn folder() -> tempfile::TempDir {
@@ -156,6 +168,16 @@ mod tests {
         let error = find("edge-iott", folder.path()).unwrap_err();
         assert_eq!(error.help_text(), Some("did you mean `edge-iot`? the profiles there are: edge-iot"));
         assert!(find("other/edge.yaml", folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_given_is_no_surprise() {
+        let folder = folder();
+        let profiles = folder.path().join("profiles");
+        assert_eq!(all(&profiles).unwrap(), ["edge-iot"]);
+        fs::write(profiles.join(std::ffi::OsStr::from_bytes(b"\xff.yaml")), "profile: x\n").unwrap();
+        assert!(all(&profiles).unwrap_err().to_string().ends_with("is not UTF-8"));
+        assert_eq!(names(&profiles), ["edge-iot"]);
     }
 
     #[test]

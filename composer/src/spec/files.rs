@@ -8,6 +8,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::types::FileSpec;
 use crate::archive::trust::Keyring;
 use crate::error::Result;
@@ -132,12 +134,7 @@ fn read(node: &Node<'_>, path: &str, folder: &Path, limit: u64, faults: &mut Fau
             None
         }
         Err(e) => {
-            faults.at(
-                node,
-                format!("cannot read `{}`: {}", brief(path), plain(&e)),
-                "this file",
-                "make it readable for you",
-            );
+            faults.at(node, format!("cannot read `{}`: {}", brief(path), plain(&e)), "this file", way_out(&e));
             None
         }
     }
@@ -160,7 +157,7 @@ fn locate(node: &Node<'_>, path: &str, folder: &Path, faults: &mut Faults<'_>) -
             return None;
         }
         Err(e) => {
-            faults.at(node, format!("cannot read `{shown}`: {}", plain(&e)), "this file", "make it readable for you");
+            faults.at(node, format!("cannot read `{shown}`: {}", plain(&e)), "this file", way_out(&e));
             return None;
         }
     };
@@ -179,6 +176,16 @@ fn locate(node: &Node<'_>, path: &str, folder: &Path, faults: &mut Faults<'_>) -
         return None;
     }
     Some(real)
+}
+
+fn way_out(e: &std::io::Error) -> &'static str {
+    match e.kind() {
+        std::io::ErrorKind::PermissionDenied => "make it readable for you",
+        _ if e.raw_os_error() == Some(Errno::ELOOP as i32) => {
+            "a link leads back to itself: name the file that is meant"
+        }
+        _ => "name a file below the profile's folder",
+    }
 }
 
 /// An I/O error without the operating system's number.

@@ -158,12 +158,14 @@ impl Translator<'_> {
             (Some("string"), Value::Number(_) | Value::Bool(_)) => Some("put it in quotes"),
             (Some("boolean"), Value::String(_)) => Some("write `true` or `false`; YAML knows no other words for it"),
             (Some("array"), _) => Some("write each entry on a line of its own, after `- `"),
+            (Some("integer"), Value::Number(_)) => Some("write it without a fraction"),
             (Some("integer" | "number"), Value::String(_)) => Some("write the number without quotes"),
             (Some("object"), _) => Some("write `key: value` lines, indented below it"),
             _ => None,
         };
         let found = format!("found {}", kind(value));
-        let place = if value.is_null() { self.document.spans.key(pointer) } else { self.document.spans.value(pointer) };
+        let own = self.document.spans.value(pointer);
+        let place = if own.is_empty() { self.document.spans.key(pointer) } else { own };
         let fault = Fault::new(format!("{} must be {wanted}", subject(pointer))).at(place, found);
         fault.maybe_help(help.map(str::to_owned))
     }

@@ -115,7 +115,7 @@ impl<'t> Builder<'t> {
             Event::Alias(id) => self.alias(id, range),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
-        self.whole = self.within_limits(span);
+        self.whole = self.whole && self.within_limits(span);
         self.whole
     }
 
@@ -128,12 +128,19 @@ impl<'t> Builder<'t> {
     }
 
     pub fn finish(mut self) -> (Option<Document>, Vec<Fault>) {
-        if self.root.is_none() && self.faults.is_empty() {
+        if self.root.as_ref().is_none_or(Value::is_null) && self.faults.is_empty() {
+            self.whole = false;
             let nothing = Fault::new("there is nothing in it").at(0..0, "empty");
             self.faults.push(nothing.help("the smallest profile is one line: `profile: my-device`"));
         }
         let value = self.root.filter(|_| self.whole);
         (value.map(|value| Document { value, spans: self.spans }), self.faults)
+    }
+
+    /// A directive would change what the text means, or would be left unread.
+    pub fn refuse_directive(&mut self, range: Range<usize>) {
+        let fault = Fault::new("a YAML directive").at(range, "this line");
+        self.faults.push(fault.help("remove it: a profile is YAML 1.2 and needs none"));
     }
 
     fn document(&mut self, range: Range<usize>) -> bool {
@@ -183,7 +190,8 @@ impl<'t> Builder<'t> {
             _ => Ok(Value::String(text.to_owned())),
         };
         let value = value.unwrap_or_else(|why| {
-            self.faults.push(Fault::new(why).at(range.clone(), "this one"));
+            let fault = Fault::new(why).at(range.clone(), "this one");
+            self.faults.push(fault.help("put it in quotes if it is meant as text"));
             Value::Null
         });
         self.keep_anchor(anchor, &value, cost);
@@ -289,8 +297,10 @@ impl<'t> Builder<'t> {
 
     fn alias(&mut self, id: usize, range: Range<usize>) {
         let Some((value, cost)) = self.anchors.get(&id) else {
-            self.faults.push(Fault::new("an alias to something that holds it").at(range.clone(), "this alias"));
-            return self.take(Value::Null, range);
+            // What it would be part of has no value, so nothing else can be said of it.
+            let fault = Fault::new("an alias to something that holds it").at(range, "this alias");
+            self.broken(|_| fault.help("write out what it stands for"));
+            return;
         };
         self.cost.add(*cost);
         let value = if self.cost.too_much() { Value::Null } else { value.clone() };

@@ -7,6 +7,8 @@ mod builder;
 mod scalar;
 mod spans;
 
+use std::ops::Range;
+
 use saphyr_parser::{Event, Parser, ScanError};
 use serde_json::Value;
 
@@ -28,8 +30,16 @@ pub struct Document {
 /// Reads one document; all duplicate keys and unusable nodes are reported at once. With faults that concern single nodes
 /// there is a document too, so that what else is wrong with it can be said.
 pub fn read(text: &str) -> (Option<Document>, Vec<YamlFault>) {
+    if let Some(at) = text.find('\0') {
+        let fault = Fault::new("a NUL character, which no YAML has").at(at..at + 1, "here");
+        return (None, vec![fault.help("remove it, and look whether the file is damaged")]);
+    }
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder::new(text, Offsets::new(body, text.len() - body.len()));
+    let skipped = text.len() - body.len();
+    let mut builder = Builder::new(text, Offsets::new(body, skipped));
+    if let Some(line) = directive(body) {
+        builder.refuse_directive(skipped + line.start..skipped + line.end);
+    }
     let mut parser = Parser::new_from_str(body);
     while let Some(next) = parser.next_event() {
         let goes_on = match next {
@@ -50,6 +60,22 @@ pub fn parse(text: &str) -> Result<Document, Vec<YamlFault>> {
     document.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
+/// The first directive, but the one that names YAML 1.2. They stand before everything else.
+fn directive(body: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for line in body.split_inclusive('\n') {
+        let text = line.trim_end();
+        if text.starts_with('%') && text != "%YAML 1.2" {
+            return Some(start..start + text.len());
+        }
+        if !(text.is_empty() || text.starts_with(['%', '#'])) {
+            return None;
+        }
+        start += line.len();
+    }
+    None
+}
+
 fn scan_fault(text: &str, offsets: &Offsets, error: &ScanError) -> Fault {
     let at = offsets.byte(error.marker().index());
     if error.info().contains("recursion limit") {
@@ -64,6 +90,8 @@ fn scan_fault(text: &str, offsets: &Offsets, error: &ScanError) -> Fault {
         info if info.contains("mapping values are not allowed") => {
             fault.help("put text that holds `: ` in quotes, or check the indentation")
         }
+        info if info.contains("unknown anchor") => fault
+            .help("`*name` repeats what `&name` stands before, further up; put text that begins with `*` in quotes"),
         _ => fault,
     }
 }

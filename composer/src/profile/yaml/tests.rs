@@ -60,6 +60,9 @@ fn faults_of_each_kind() {
         ("a: !!str 1\n", "a YAML tag"),
         ("1: a\n", "a key that is not a string"),
         ("? [a]\n: b\n", "a key that is not a string"),
+        ("---\n", "there is nothing in it"),
+        ("# a\n%FOO\n---\na: 1\n", "a YAML directive"),
+        ("%YAML 1.1\n---\na: 1\n", "a YAML directive"),
         ("a: .nan\n", "`.nan` is not a number that can be used"),
         ("a: &x [*x]\n", "an alias to something that holds it"),
     ] {
@@ -67,6 +70,11 @@ fn faults_of_each_kind() {
     }
     assert!(faults("a: b: c\n")[0].starts_with("not YAML: "));
     assert!(faults("a: *nobody\n")[0].starts_with("not YAML: "));
+    assert!(parse("%YAML 1.2\n---\na: 1\n").is_ok());
+    for text in ["a: *nobody\n", "a: 1\0b\n", "\0", "a: \0", "a: \"\0\"\nb: \0\n"] {
+        let faults = parse(text).unwrap_err();
+        assert!(faults.iter().all(|fault| fault.help.is_some()), "{text:?}: {faults:?}");
+    }
 }
 
 #[test]
