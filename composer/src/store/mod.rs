@@ -381,7 +381,9 @@ mod tests {
             "build-edge-2026-20260101T000000-1.log",
             "build-edge-20260101T000000-x-20260101T000000-1.log",
         ];
-        names.iter().for_each(|name| fs::write(store.log_path(name), "").unwrap());
+        for name in names {
+            fs::write(store.log_path(name), "").unwrap();
+        }
         store.prune_logs("build-edge", 1).unwrap();
         let left = names.iter().filter(|name| store.log_path(name).exists()).collect::<Vec<_>>();
         assert_eq!(left, names[1..].iter().collect::<Vec<_>>());
