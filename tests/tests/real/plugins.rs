@@ -22,7 +22,9 @@ fn image(bench: &Bench) -> PathBuf {
     };
     let files: String = plugins.into_iter().map(file).collect();
     let users = "users:\n  - {name: op, password_hash_file: op.hash, groups: [borg]}\n";
-    let profile = bench.profile("plugins", &edge_iot("plugins", &format!("files:\n{files}{users}")));
+    let text = edge_iot("plugins", &format!("files:\n{files}{users}"));
+    // Clients try writing too.
+    let profile = bench.profile("plugins", &text.replace("  - mcp\n", "  - mcp: {writable: true}\n"));
     write_hash(&profile);
     build(bench, &profile, &["--fast"]).exits(0);
     profile
