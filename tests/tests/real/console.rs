@@ -95,7 +95,7 @@ fn what_is_written_outlives_a_power_cut_with_persistence() {
     let mut console = boot();
     assert_eq!(console.run("cat note"), "kept\n");
     assert_eq!(console.run("cat /etc/machine-id"), machine, "the device stays the same device");
-    assert_eq!(console.run("systemctl is-system-running"), "running\n");
+    assert_eq!(console.run_within("systemctl is-system-running --wait", 300), "running\n");
 }
 
 /// A disk as live-boot's manual asks for: the label `persistence`, and what is to be kept in `persistence.conf`.
