@@ -61,8 +61,14 @@ fn beside(text: &str, sign: usize) -> Range<usize> {
     let start = sign + 1 + blanks(&text[sign + 1..]);
     let quoted = quoted(&text[start..]);
     let after = start + quoted.unwrap_or_default();
+    let is_over = quoted.is_some() && is_plain(&text[start..after]) && ends(&text[after..]);
     // A shell goes on with whatever stands there.
-    start..if quoted.is_some() && ends(&text[after..]) { after } else { unquoted(text, sign, after) }
+    start..if is_over { after } else { unquoted(text, sign, after) }
+}
+
+/// Whether it is clear where a value in quotes ends: a backslash before a single quote escapes it in some languages only.
+fn is_plain(quoted: &str) -> bool {
+    !(quoted.starts_with('\'') && quoted.contains(r"\'"))
 }
 
 fn blanks(text: &str) -> usize {
@@ -156,7 +162,10 @@ fn flag(text: &str, at: usize) -> Option<Range<usize>> {
     }
     let value = rest.trim_start_matches(['\\', '"', '\'']).trim_start_matches(',').trim_start();
     let (start, gap) = (text.len() - value.len(), rest.len() - value.len());
-    let length = || quoted(value).filter(|length| ends(&value[*length..])).unwrap_or_else(|| word(value));
+    let length = || match quoted(value).filter(|length| ends(&value[*length..])) {
+        Some(length) if is_plain(&value[..length]) => length,
+        length => word(value).max(length.unwrap_or_default()),
+    };
     (gap > 0 && !value.starts_with([':', '='])).then(|| start..start + length())
 }
 

@@ -29,6 +29,8 @@ fn a_value_goes_whole_and_nothing_else_does() {
         ("mysql --password 's3 cr3t'x -h db", "mysql --password [redacted] -h db"),
         ("x -token=a b", "x -token=[redacted]"),
         (r#"["--password", "a b", "-h"]"#, r#"["--password", [redacted], "-h"]"#),
+        ("pwd: '\\'')'\nuser: me", "pwd: [redacted]\nuser: me"),
+        ("mysql --pwd '\\'')x' -h db", "mysql --pwd [redacted] -h db"),
         ("API key: abc", "API key: [redacted]"),
         ("**Password:** abc", "**Password:[redacted]"),
         ("os.environ['PASSWORD'] = 'x'", "os.environ['PASSWORD'] = [redacted]"),
