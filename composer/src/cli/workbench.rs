@@ -134,13 +134,9 @@ pub struct Log {
 }
 
 impl Log {
-    /// A new, empty log: `<name>-<time>-<process>.log`. Of the older ones of this name the newest are kept.
+    /// A new, empty log. Of the older ones of this name the newest are kept.
     pub fn new(name: &str, store: &Store) -> Result<Self> {
-        store.prune_logs(name, KEPT_LOGS)?;
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
-        let file = format!("{name}-{now}-{}.log", std::process::id());
-        let host = store.log_path(&file);
-        crate::store::write_atomically(&host, b"")?;
-        Ok(Log { host, inside: Path::new(crate::workshop::STORE).join("logs").join(file) })
+        let file = store.new_log(name, KEPT_LOGS)?;
+        Ok(Log { host: store.log_path(&file), inside: Path::new(crate::workshop::STORE).join("logs").join(file) })
     }
 }

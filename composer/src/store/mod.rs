@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: the store")]
 
+mod logs;
 mod output;
 mod session;
 mod stamp;
@@ -278,32 +279,6 @@ impl Store {
         }
         Ok(found)
     }
-
-    /// Removes all but the `keep` newest logs `<name>-<time>-<process>.log`.
-    pub fn prune_logs(&self, name: &str, keep: usize) -> Result<()> {
-        let folder = self.root.join("logs");
-        let mut names = BTreeSet::new();
-        for entry in fs::read_dir(&folder).at("read", &folder)? {
-            names.insert(entry.at("read", &folder)?.file_name());
-        }
-        // Another name may begin with this one.
-        names.retain(|log| log.to_str().and_then(|log| log.strip_prefix(name)).is_some_and(is_time_and_process));
-        let old = names.len().saturating_sub(keep);
-        names.iter().take(old).try_for_each(|name| remove_if_there(&folder.join(name)))
-    }
-
-    pub fn log_path(&self, name: &str) -> PathBuf {
-        self.root.join("logs").join(name)
-    }
-}
-
-/// True of `-20260102T030405-123.log`.
-fn is_time_and_process(end: &str) -> bool {
-    let form =
-        |text: &str| text.bytes().map(|b| if b.is_ascii_digit() { '0' } else { char::from(b) }).collect::<String>();
-    let process = end.get("-20260102T030405-".len()..).and_then(|rest| rest.strip_suffix(".log"));
-    end.get(.."-20260102T030405-".len()).is_some_and(|time| form(time) == "-00000000T000000-")
-        && process.is_some_and(|process| !process.is_empty() && process.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Sees to it that `root` is a store, or may become one: a folder that holds other things is nobody's to sweep.
@@ -368,25 +343,6 @@ mod tests {
         assert!(claim(folder.path(), seen()).is_err());
         Store::open(folder.path()).unwrap();
         claim(folder.path(), seen()).unwrap();
-    }
-
-    #[test]
-    fn logs_of_another_name_are_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let names = [
-            "build-edge-20260101T000000-1.log",
-            "build-edge-20260102T000000-1.log",
-            "build-edge-2-20260101T000000-1.log",
-            "build-edge-2026-20260101T000000-1.log",
-            "build-edge-20260101T000000-x-20260101T000000-1.log",
-        ];
-        for name in names {
-            fs::write(store.log_path(name), "").unwrap();
-        }
-        store.prune_logs("build-edge", 1).unwrap();
-        let left = names.iter().filter(|name| store.log_path(name).exists()).collect::<Vec<_>>();
-        assert_eq!(left, names[1..].iter().collect::<Vec<_>>());
     }
 
     #[test]

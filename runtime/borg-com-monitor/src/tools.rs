@@ -3,21 +3,20 @@
 
 use std::sync::Arc;
 
-use borg_mcp::{ToolList, fault};
+use borg_mcp::follow::{Follower, Follows, Uris};
+use borg_mcp::{ToolList, fault, greet};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
     InitializeResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
     ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ServerCapabilities, ServerConfig,
-    SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestMethod,
-    UnsubscribeRequestParams,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::follow::{Client, Follows, SCHEME, follow, port};
-use crate::history::Ports;
+use crate::follow::{PORTS, SCHEME, follow, port};
 use crate::monitor::Shared;
 use crate::{calls, journal};
 
@@ -35,7 +34,7 @@ pub struct Tools {
 impl Tools {
     /// With `one_client`, who comes and goes with the process, that one may be told of lines by older protocols too.
     pub fn new(shared: Shared, one_client: bool) -> Result<Self, serde_json::Error> {
-        Ok(Tools { shared, list: ToolList::parse(TOOLS)?, follows: Arc::new(Follows::new(one_client)) })
+        Ok(Tools { shared, list: ToolList::parse(TOOLS)?, follows: Arc::new(Follows::new(PORTS, one_client)) })
     }
 
     fn resource(&self, uri: &str) -> Option<ResourceContents> {
@@ -56,18 +55,12 @@ impl ServerHandler for Tools {
             .with_instructions("Lines that serial ports received: list_ports names the ports, read_lines gives lines.")
     }
 
-    /// Only older protocols greet; without a session they have no way to be told of anything.
     async fn initialize(
         &self,
         request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        context.peer.set_peer_info(request.clone());
-        let mut hello = self.negotiate_initialize(&request)?;
-        if let Some(resources) = hello.capabilities.resources.as_mut().filter(|_| !self.follows.has_session()) {
-            resources.subscribe = None;
-        }
-        Ok(hello)
+        greet(self, request, &context, |capabilities| self.follows.amend(capabilities))
     }
 
     async fn list_tools(
@@ -126,18 +119,16 @@ impl ServerHandler for Tools {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let uris = self.follows.accept(requested.resource_subscriptions.as_deref().unwrap_or_default());
-        Some(SubscriptionFilter::builder().resource_subscriptions(uris.cloned()).build())
+        Some(self.follows.accept(requested, |uri| port(uri).is_some()))
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let history = &self.shared.record.history;
         let from = history.newest();
-        let uris = context.accepted().resource_subscriptions.iter().flatten();
-        let ports: Ports = uris.filter_map(|uri| port(uri)).map(str::to_owned).collect();
-        let _room = self.follows.room(ports.len())?;
-        let (_wanting, wanted) = watch::channel(ports);
-        let client = Client::Subscription(context.sink().clone());
+        let uris: Uris = context.accepted().resource_subscriptions.iter().flatten().cloned().collect();
+        let _room = self.follows.room(uris.len())?;
+        let (_wanting, wanted) = watch::channel(uris);
+        let client = Follower::Subscription(context.sink().clone());
         tokio::select! {
             () = context.cancelled() => {}
             () = follow(history, from, wanted, client) => {}
@@ -150,8 +141,17 @@ impl ServerHandler for Tools {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let added = self.follows.add(&self.shared.record, &request.uri, context.peer);
-        added.unwrap_or_else(|| Err(ErrorData::method_not_found::<SubscribeRequestMethod>()))
+        let fits = |uri: &str| {
+            let text = || format!("{uri}: not the URI of a port, such as {SCHEME}/dev/ttyUSB0");
+            port(uri).map(drop).ok_or_else(|| ErrorData::resource_not_found(text(), None))
+        };
+        self.follows.add(request.uri, fits, |wanted| {
+            let record = Arc::clone(&self.shared.record);
+            let from = record.history.newest();
+            let client = Follower::Session(context.peer);
+            // Ends with the session, whose tools hold the other end.
+            tokio::spawn(async move { follow(&record.history, from, wanted, client).await });
+        })
     }
 
     async fn unsubscribe(
@@ -159,7 +159,6 @@ impl ServerHandler for Tools {
         request: UnsubscribeRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let removed = self.follows.remove(&request.uri);
-        removed.ok_or_else(ErrorData::method_not_found::<UnsubscribeRequestMethod>)
+        self.follows.remove(&request.uri)
     }
 }

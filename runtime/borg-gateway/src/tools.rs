@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use borg_mcp::{Caller, Slot};
+use borg_mcp::{Caller, Slot, greet};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
     InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken,
@@ -160,13 +160,12 @@ impl ServerHandler for Tools {
         request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        context.peer.set_peer_info(request.clone());
-        let mut hello = self.negotiate_initialize(&request)?;
         // A subscription, which tells over HTTP, too, is of the newest protocol, which does not begin like this.
-        if let (false, Some(tools)) = (self.0.tells, &mut hello.capabilities.tools) {
-            tools.list_changed = None;
-        }
-        Ok(hello)
+        greet(self, request, &context, |capabilities| {
+            if let (false, Some(tools)) = (self.0.tells, &mut capabilities.tools) {
+                tools.list_changed = None;
+            }
+        })
     }
 
     async fn list_tools(

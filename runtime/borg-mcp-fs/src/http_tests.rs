@@ -1,35 +1,12 @@
 //! The tools as a client over HTTP meets them.
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use borg_mcp::http::routers;
-use borg_mcp::testing::{INITIALIZE, door, request};
-use borg_mcp::{Service, Sessions};
+use borg_mcp::testing::{INITIALIZE, request};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::health;
-use crate::roots::Roots;
-use crate::testing::wanted;
-use crate::tools::Tools;
-
-fn app(root: &std::path::Path) -> Router {
-    let tools = Tools::new(Arc::new(Roots::open(&[wanted(root)], None).unwrap()), false).unwrap();
-    let health = health::of(Arc::clone(tools.roots()));
-    let service = Service {
-        name: "borg-mcp-fs",
-        tools,
-        health,
-        more: Router::new(),
-        limits: crate::LIMITS,
-        sessions: Sessions::None,
-    };
-    routers(service, door(), CancellationToken::new()).token
-}
+use crate::testing::app;
 
 async fn send(root: &std::path::Path, request: Request<Body>) -> (StatusCode, Value) {
     let response = app(root).oneshot(request).await.unwrap();

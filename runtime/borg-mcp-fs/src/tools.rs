@@ -1,15 +1,15 @@
 //! The tools as MCP clients see them: `tools.json` says what each is, `calls` what it does.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use borg_mcp::{Slot, ToolList, fault};
+use borg_mcp::follow::{Follower, Follows, Uris};
+use borg_mcp::{Slot, ToolList, fault, greet};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, ServerCapabilities, ServerConfig, SubscribeRequestMethod, SubscribeRequestParams,
-    SubscriptionFilter, Tool, UnsubscribeRequestMethod, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, InitializeRequestParams, InitializeResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::answer::Answer;
 use crate::fault::Fault;
-use crate::follow::{Client, Follows, follow};
+use crate::follow::{Looking, WATCHES, follow};
 use crate::roots::Roots;
 use crate::{calls, resources};
 
@@ -37,17 +37,28 @@ pub struct Tools {
     /// One change at a time, so that no two clients' edits of a file are mixed.
     writing: Arc<Mutex<()>>,
     follows: Arc<Follows>,
+    looking: Looking,
 }
 
 impl Tools {
     /// With `one_client`, who comes and goes with the process, that one may be told of changes by older protocols too.
     pub fn new(roots: Arc<Roots>, one_client: bool) -> Result<Self, serde_json::Error> {
-        let follows = Arc::new(Follows::new(one_client));
-        Ok(Tools { roots, list: ToolList::parse(TOOLS)?, writing: Arc::default(), follows })
+        let follows = Arc::new(Follows::new(WATCHES, one_client));
+        Ok(Tools {
+            roots,
+            list: ToolList::parse(TOOLS)?,
+            writing: Arc::default(),
+            follows,
+            looking: Looking::default(),
+        })
     }
 
     pub fn roots(&self) -> &Arc<Roots> {
         &self.roots
+    }
+
+    fn is_below(&self, uri: &str) -> bool {
+        resources::path(uri).is_ok_and(|path| self.roots.locate(&path).is_ok())
     }
 
     fn writes(&self, name: &str) -> bool {
@@ -113,6 +124,14 @@ impl ServerHandler for Tools {
             .with_instructions("Works on files below the allowed directories; list_allowed_directories names them.")
     }
 
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        greet(self, request, &context, |capabilities| self.follows.amend(capabilities))
+    }
+
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
@@ -165,18 +184,17 @@ impl ServerHandler for Tools {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let uris = self.follows.accept(&self.roots, requested.resource_subscriptions.as_deref().unwrap_or_default());
-        Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
+        Some(self.follows.accept(requested, |uri| self.is_below(uri)))
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let uris: BTreeSet<String> = context.accepted().resource_subscriptions.iter().flatten().cloned().collect();
+        let uris: Uris = context.accepted().resource_subscriptions.iter().flatten().cloned().collect();
         let _room = self.follows.room(uris.len())?;
         let (_wanting, wanted) = watch::channel(uris);
-        let client = Client::Subscription(context.sink().clone());
+        let client = Follower::Subscription(context.sink().clone());
         tokio::select! {
             () = context.cancelled() => Ok(()),
-            ended = follow(Arc::clone(&self.roots), self.follows.looking(), wanted, client) => {
+            ended = follow(Arc::clone(&self.roots), Arc::clone(&self.looking), wanted, client) => {
                 ended.map_err(|e| ErrorData::internal_error(format!("cannot watch: {e}"), None))
             }
         }
@@ -187,8 +205,16 @@ impl ServerHandler for Tools {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let added = self.follows.add(&self.roots, request.uri, context.peer);
-        added.unwrap_or_else(|| Err(ErrorData::method_not_found::<SubscribeRequestMethod>()))
+        let fits = |uri: &str| {
+            let text = || format!("{uri}: not the URI of a file below an allowed directory");
+            self.is_below(uri).then_some(()).ok_or_else(|| ErrorData::resource_not_found(text(), None))
+        };
+        self.follows.add(request.uri, fits, |wanted| {
+            let (roots, looking) = (Arc::clone(&self.roots), Arc::clone(&self.looking));
+            let client = Follower::Session(context.peer);
+            // Ends with the session, whose tools hold the other end; a fault ends it too, and the next request starts it anew.
+            tokio::spawn(async move { follow(roots, looking, wanted, client).await });
+        })
     }
 
     async fn unsubscribe(
@@ -196,7 +222,6 @@ impl ServerHandler for Tools {
         request: UnsubscribeRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let removed = self.follows.remove(&request.uri);
-        removed.ok_or_else(ErrorData::method_not_found::<UnsubscribeRequestMethod>)
+        self.follows.remove(&request.uri)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use borg_mcp::testing::{Client, INITIALIZE, TOKEN};
+use borg_mcp::testing::{Client, INITIALIZE, LISTEN, TOKEN, listen_request, post};
 use nix::pty::PtyMaster;
 use serde_json::{Value, json};
 
@@ -54,15 +54,6 @@ fn a_session_on_stdio_is_told_what_it_subscribed_to() {
     let ping = client.begin("ping", &json!({}));
     assert_eq!(client.hear(|_| true)["id"], ping);
     assert!(client.leave().success());
-}
-
-fn listen_request(uris: &[&str]) -> String {
-    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {}});
-    json!({"jsonrpc": "2.0", "id": 7, "method": "subscriptions/listen",
-        "params": {"_meta": meta, "notifications": {"resourceSubscriptions": uris}}})
-    .to_string()
 }
 
 /// Reads up to a line that holds `part`.
@@ -165,35 +156,19 @@ impl Drop for Served {
     }
 }
 
-/// Sends a request; gives the answer from its first line on.
-fn post<S: Read + Write>(mut stream: S, headers: &str, body: &str) -> (BufReader<S>, String) {
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Accept: application/json, text/event-stream\r\n{headers}\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut stream = BufReader::new(stream);
-    let mut status = String::new();
-    stream.read_line(&mut status).unwrap();
-    (stream, status)
-}
-
-const NEWEST: &str = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n";
-
 #[test]
 fn over_http_and_the_socket_a_stream_tells_of_new_lines_until_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let (master, uri, config) = port(folder.path());
     let mut served = Served::start(folder.path(), config);
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
-    let listen = |uris: &[&str]| post(served.tcp(), &format!("{token}{NEWEST}"), &listen_request(uris));
+    let listen = |uris: &[&str]| post(served.tcp(), &format!("{token}{LISTEN}"), &listen_request(uris));
     let (mut stream, status) = listen(&[&uri]);
     assert!(status.starts_with("HTTP/1.1 200"), "{status}");
     until(&mut stream, "acknowledged");
     let local = UnixStream::connect(&served.socket).unwrap();
     local.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let (mut local, status) = post(local, NEWEST, &listen_request(&[&uri]));
+    let (mut local, status) = post(local, LISTEN, &listen_request(&[&uri]));
     assert!(status.starts_with("HTTP/1.1 200"), "{status}");
     until(&mut local, "acknowledged");
     let _talker = Talker::on(master);
@@ -232,7 +207,7 @@ fn where_an_older_protocol_cannot_be_told_it_is_not_promised() {
     assert!(ask(&subscribe.to_string()).contains("-32601"));
     // The newest protocol is.
     let discover = listen_request(&[]).replace("subscriptions/listen", "server/discover");
-    let headers = NEWEST.replace("subscriptions/listen", "server/discover");
+    let headers = LISTEN.replace("subscriptions/listen", "server/discover");
     let headers = format!("Authorization: Bearer {TOKEN}\r\nConnection: close\r\n{headers}");
     let (mut stream, _) = post(served.tcp(), &headers, &discover);
     let mut text = String::new();

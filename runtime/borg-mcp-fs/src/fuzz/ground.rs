@@ -5,18 +5,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use axum::Router;
-use borg_mcp::http::routers;
-use borg_mcp::testing::door;
-use borg_mcp::{Service, Sessions};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
-use crate::health;
-use crate::roots::{Roots, Wanted};
-use crate::tools::Tools;
+use crate::testing;
 
 /// No call has these in it: an answer that has them has them from outside.
 const CONTENT: &str = "canary-content-4f1d";
@@ -58,18 +51,7 @@ impl Ground {
     }
 
     pub fn app(&self) -> Router {
-        let wanted = Wanted { path: self.root(), writable: true, max: None };
-        let tools = Tools::new(Arc::new(Roots::open(&[wanted], None).unwrap()), false).unwrap();
-        let health = health::of(Arc::clone(tools.roots()));
-        let service = Service {
-            name: "borg-mcp-fs",
-            tools,
-            health,
-            more: Router::new(),
-            limits: crate::LIMITS,
-            sessions: Sessions::None,
-        };
-        routers(service, door(), CancellationToken::new()).token
+        testing::app(&self.root())
     }
 
     /// What is different outside of the root.

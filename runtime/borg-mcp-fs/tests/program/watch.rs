@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use borg_mcp::testing::Client;
-use serde_json::{Value, json};
+use borg_mcp::testing::{Client, LISTEN, TOKEN, listen_request, post};
+use serde_json::json;
 
-use super::{READ, TOKEN, end, exchange, folder, program, serve};
+use super::{READ, end, exchange, folder, program, serve};
 
 fn uri(path: &Path) -> String {
     format!("file://{}", path.display())
@@ -41,25 +41,13 @@ fn a_session_on_stdio_is_told_what_it_subscribed_to() {
     assert!(client.leave().success());
 }
 
-fn meta() -> Value {
-    json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {}})
-}
-
-fn listen_request(uris: &[String]) -> String {
-    json!({"jsonrpc": "2.0", "id": 7, "method": "subscriptions/listen",
-        "params": {"_meta": meta(), "notifications": {"resourceSubscriptions": uris}}})
-    .to_string()
-}
-
 #[test]
 fn a_client_that_leaves_while_it_listens_does_not_hold_up_the_end() {
     let folder = folder();
     let mut child = program(folder.path(), &["--stdio"]).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-    writeln!(input, "{}", listen_request(&[uri(folder.path())])).unwrap();
+    writeln!(input, "{}", listen_request(&[&uri(folder.path())])).unwrap();
     assert!(output.next().unwrap().unwrap().contains("acknowledged"));
     std::thread::sleep(Duration::from_millis(300));
     std::fs::write(folder.path().join("new"), "").unwrap();
@@ -71,21 +59,10 @@ fn a_client_that_leaves_while_it_listens_does_not_hold_up_the_end() {
 }
 
 /// A stream of changes, as far as its first line.
-fn listen(address: &str, uris: &[String]) -> (BufReader<TcpStream>, String) {
-    let body = listen_request(uris);
-    let mut stream = TcpStream::connect(address).unwrap();
+fn listen(address: &str, uris: &[&str]) -> (BufReader<TcpStream>, String) {
+    let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
-         Mcp-Method: subscriptions/listen\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut stream = BufReader::new(stream);
-    let mut status = String::new();
-    stream.read_line(&mut status).unwrap();
-    (stream, status)
+    post(stream, &format!("Authorization: Bearer {TOKEN}\r\n{LISTEN}"), &listen_request(uris))
 }
 
 /// Reads up to a line that holds `part`.
@@ -104,7 +81,7 @@ fn over_http_a_stream_tells_of_changes_until_the_end() {
     let folder = folder();
     let (mut child, address) = serve(folder.path(), &[]);
     let note = uri(&folder.path().join("note"));
-    let uris = [note.clone(), "file:///etc/passwd".to_owned()];
+    let uris = [note.as_str(), "file:///etc/passwd"];
     let (mut stream, status) = listen(&address, &uris);
     assert!(status.starts_with("HTTP/1.1 200"), "{status}");
     let acknowledged = until(&mut stream, "acknowledged");
