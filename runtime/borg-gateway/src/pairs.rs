@@ -15,7 +15,7 @@ const CLOSING: [char; 8] = [' ', '\t', '*', '`', ']', ')', '}', '>'];
 /// `text` with `gone` in the place of each such value.
 pub fn hide(text: &str, gone: &str) -> String {
     let (mut shown, mut at) = (String::new(), 0);
-    while let Some(value) = next(text, at) {
+    while let Some(value) = next(text, at, gone) {
         shown.push_str(&text[at..value.start]);
         shown.push_str(gone);
         at = value.end;
@@ -25,19 +25,23 @@ pub fn hide(text: &str, gone: &str) -> String {
 }
 
 /// The next value that names itself a secret; one that is empty is none.
-fn next(text: &str, from: usize) -> Option<Range<usize>> {
+fn next(text: &str, from: usize, gone: &str) -> Option<Range<usize>> {
     let places = text[from..].char_indices().map(|(at, c)| (from + at, c));
     let mut values = places.filter_map(|(at, c)| match c {
-        ':' | '=' if names_secret(&text[from..at]) => Some(beside(text, at)),
+        ':' | '=' if names_secret(&text[from..at], gone) => Some(beside(text, at)),
         '-' => flag(text, at),
         _ => None,
     });
     values.find(|value| !value.is_empty())
 }
 
-/// Whether the text before a `:` or `=` ends with the name of a secret, in quotes or not.
-fn names_secret(before: &str) -> bool {
+/// Whether the text before a `:` or `=` ends with the name of a secret, in quotes or not. A name that looked like a secret itself,
+/// and is gone already, may have been one.
+fn names_secret(before: &str, gone: &str) -> bool {
     let before = &before[before.ceil_char_boundary(before.len().saturating_sub(LONGEST))..];
+    if before.trim_end_matches([' ', '\t', '\\', '"', '\'']).ends_with(gone) {
+        return true;
+    }
     let before = before.trim_end_matches(CLOSING);
     if let Some(open) = before.strip_suffix(['"', '\'']) {
         return is_secret(open.rsplit(['"', '\'', '\n']).next().unwrap_or_default());

@@ -40,6 +40,8 @@ fn texts_lose_what_looks_like_a_secret() {
         ("git clone https://me:pa55@example.org/x", "git clone https://[redacted]@example.org/x"),
         (r#"{"user": "me", "password": "a \" b", "n": 1}"#, r#"{"user": "me", "password": [redacted], "n": 1}"#),
         (r#"{\"api_key\": \"abc\", \"n\": 1}"#, r#"{\"api_key\": [redacted], \"n\": 1}"#),
+        (r#"{"hf_authorization": "abc", "n": 1}"#, r#"{"[redacted]": [redacted], "n": 1}"#),
+        (r#"{\"hf_authorization\": \"abc\", \"n\": 1}"#, r#"{\"[redacted]\": [redacted], \"n\": 1}"#),
         ("DB_PASSWORD=hunter2\nDB_USER=me", "DB_PASSWORD=[redacted]\nDB_USER=me"),
         ("a task-list and a keyboard", "a task-list and a keyboard"),
         ("mail me@example.org", "mail me@example.org"),
