@@ -38,10 +38,11 @@ const DEFAULTS: [(&str, Preset); 14] = [
     ("/properties/image/properties/compression", Preset::Text("zstd")),
 ];
 
-/// The JSON Schema (draft 2020-12) of a profile, for the check and for editors.
+/// The JSON Schema of a profile, for the check and for editors. Draft 7: every editor knows it, and it says all that a
+/// profile needs; that this schema is one is looked up in milliseconds less than with the later drafts.
 pub fn schema(catalogue: &Catalogue) -> Value {
     // Inlined, so that a schema path in an error is a plain pointer into this value.
-    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    let settings = SchemaSettings::draft07().with(|s| s.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<Profile>().to_value();
     flatten_null(&mut schema);
     for (pointer, default) in DEFAULTS {

@@ -25,6 +25,7 @@ pub use packages::is_live_config;
 
 use std::collections::HashSet;
 
+use jsonschema::{PatternOptions, ValidationError};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -72,9 +73,14 @@ pub struct Rules {
 impl Rules {
     pub fn new(catalogue: Catalogue) -> Result<Self> {
         let schema = schema::schema(&catalogue);
-        let validator = jsonschema::validator_for(&schema).map_err(|e| bad_schema(&catalogue, &e))?;
+        let validator = compile(&schema).map_err(|e| bad_schema(&catalogue, &e))?;
         Ok(Rules { catalogue, schema, validator })
     }
+}
+
+/// With patterns of linear time, whatever a profile's text is.
+fn compile(schema: &Value) -> Result<jsonschema::Validator, ValidationError<'static>> {
+    jsonschema::options().with_pattern_options(PatternOptions::regex()).build(schema)
 }
 
 /// Checks the profile's text; `name` is what the file is called in messages.
@@ -146,7 +152,7 @@ fn typed(value: &Value, faults: &mut Vec<Fault>) -> Option<Profile> {
 /// Names the option; each by itself is compiled only now, because that takes as long as the whole.
 fn bad_schema(catalogue: &Catalogue, e: &dyn std::error::Error) -> Error {
     for service in catalogue.0.values() {
-        let wrong = service.options.iter().find(|(_, schema)| jsonschema::validator_for(schema).is_err());
+        let wrong = service.options.iter().find(|(_, schema)| compile(schema).is_err());
         if let Some((option, _)) = wrong {
             return no_schema(&format!("units/{}/service.yaml", service.name), option).because(e);
         }
