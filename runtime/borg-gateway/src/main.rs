@@ -21,6 +21,7 @@ mod plugins;
 mod questions;
 mod redact;
 mod report;
+mod resources;
 mod secret;
 mod servers;
 mod stop;

@@ -1,4 +1,5 @@
-//! Values that stand beside the name of a secret in a text: `NAME=VALUE`, `name: value`, `"name": "value"`, `--name value`.
+//! Values that stand beside the name of a secret in a text: `NAME=VALUE`, `name: value`, `"name": "value"`, `--name value`,
+//! `<name>value</name>`, and `"name": "NAME", "value": "VALUE"`.
 //!
 //! Which language a text is in is not known, so more goes rather than less: a value without quotes goes up to the end of its
 //! line, together with the lines that belong to it.
@@ -9,6 +10,8 @@ use crate::secret::is_secret;
 
 /// The most bytes that are looked at of a name.
 const LONGEST: usize = 128;
+/// What a value is called whose name is a value itself.
+const VALUE: &str = "value";
 /// What may stand between a name and the `:` or `=` after it.
 const CLOSING: [char; 8] = [' ', '\t', '*', '`', ']', ')', '}', '>'];
 
@@ -30,6 +33,7 @@ fn next(text: &str, from: usize, gone: &str) -> Option<Range<usize>> {
     let mut values = places.filter_map(|(at, c)| match c {
         ':' | '=' if names_secret(&text[from..at], gone) => Some(beside(text, at)),
         '-' => flag(text, at),
+        '>' => element(text, at),
         _ => None,
     });
     values.find(|value| !value.is_empty())
@@ -38,18 +42,32 @@ fn next(text: &str, from: usize, gone: &str) -> Option<Range<usize>> {
 /// Whether the text before a `:` or `=` ends with the name of a secret, in quotes or not. A name that looked like a secret itself,
 /// and is gone already, may have been one.
 fn names_secret(before: &str, gone: &str) -> bool {
-    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(LONGEST))..];
+    let before = tail(before);
     if before.trim_end_matches([' ', '\t', '\\', '"', '\'']).ends_with(gone) {
         return true;
     }
     let before = before.trim_end_matches(CLOSING);
+    // `name: NAME`, and then `value:`.
+    let unquoted = before.trim_end_matches(['\\', '"', '\'']);
+    if last_name(unquoted).eq_ignore_ascii_case(VALUE) {
+        let named = unquoted[..unquoted.len() - VALUE.len()].trim_end_matches(|c| !is_name(c));
+        return last_words(named);
+    }
     if let Some(open) = before.strip_suffix(['"', '\'']) {
         return is_secret(open.rsplit(['"', '\'', '\n']).next().unwrap_or_default());
     }
-    // `API key: …` is a name of two words.
-    let mut words = before.rsplitn(3, ' ').map(last_name);
+    last_words(before)
+}
+
+/// Whether a text ends with the name of a secret; `API key` is one of two words.
+fn last_words(text: &str) -> bool {
+    let mut words = text.rsplitn(3, ' ').map(last_name);
     let (last, one_before) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     is_secret(last) || is_secret(&format!("{one_before}{last}"))
+}
+
+fn tail(text: &str) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(LONGEST))..]
 }
 
 fn is_name(c: char) -> bool {
@@ -171,6 +189,22 @@ fn flag(text: &str, at: usize) -> Option<Range<usize>> {
         length => word(value).max(length.unwrap_or_default()),
     };
     (gap > 0 && !value.starts_with([':', '='])).then(|| start..start + length())
+}
+
+/// What is in an XML element whose tag ends at `at`.
+fn element(text: &str, at: usize) -> Option<Range<usize>> {
+    const DATA: (&str, &str) = ("<![CDATA[", "]]>");
+    let tag = tail(&text[..at]).rsplit_once('<')?.1;
+    let name = &tag[..tag.find(char::is_whitespace).unwrap_or(tag.len())];
+    if !name.starts_with(is_name) || tag.ends_with('/') || !is_secret(name) {
+        return None;
+    }
+    let start = at + 1;
+    // Only there may stand what looks like its end.
+    let is_data = text[start..].trim_start().starts_with(DATA.0);
+    let data = if is_data { text[start..].find(DATA.1).map_or(text.len(), |end| start + end) } else { start };
+    let end = text[data..].find(&format!("</{name}")).map_or(text.len(), |end| data + end);
+    Some(start..end)
 }
 
 /// Whether this is a flag whose value is the next word.

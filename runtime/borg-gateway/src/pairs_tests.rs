@@ -38,6 +38,18 @@ fn a_value_goes_whole_and_nothing_else_does() {
         ("PASSWORD=\nUSER=me", "PASSWORD=\nUSER=me"),
         ("compass: north, one-pass: 2 - 1", "compass: north, one-pass: [redacted]"),
         ("a task-list - token ring, 2024-01-02 x=y", "a task-list - token ring, 2024-01-02 x=y"),
+        (r#"[{"name":"DB_PASSWORD","value":"x"}]"#, r#"[{"name":"DB_PASSWORD","value":[redacted]}]"#),
+        (r#"{\"key\":\"apiKey\",\"value\":\"x\"}"#, r#"{\"key\":\"apiKey\",\"value\":[redacted]}"#),
+        (
+            "- name: DB_PASSWORD\n  value: x\n- name: A\n  value: y",
+            "- name: DB_PASSWORD\n  value: [redacted]\n- name: A\n  value: y",
+        ),
+        (r#"<add key="password" value="x" n="y"/>"#, r#"<add key="password" value=[redacted] n="y"/>"#),
+        ("<user>me</user><db:password>x</db:password>", "<user>me</user><db:password>[redacted]</db:password>"),
+        ("<secret><![CDATA[x</secret>y]]></secret>z", "<secret>[redacted]</secret>z"),
+        ("<secret a='1'>x</secret>z", "<secret a=[redacted]>[redacted]</secret>z"),
+        ("<token>x<b>y</b></token>", "<token>[redacted]</token>"),
+        ("<token/>x < secret> <password>x", "<token/>x < secret> <password>[redacted]"),
         ("--password", "--password"),
         ("", ""),
     ];
@@ -68,12 +80,15 @@ pub fn forms(secret: &str) -> Vec<Form> {
         (r#""{\"api_key\":"#, twice[1..twice.len() - 1].to_owned(), r#",\"n\":1}""#),
         ("pwd: ", format!("'{}'", secret.replace('\'', "''")), "\nuser: me"),
         ("mysql --password ", format!("'{}'", secret.replace('\'', r"'\''")), " -h db"),
-        (r#"["mysql","--password","#, json, r#", "-h"]"#),
+        (r#"["mysql","--password","#, json.clone(), r#", "-h"]"#),
+        (r#"{"name":"DB_PASSWORD","value":"#, json, "}"),
+        ("<password>", secret.replace('&', "&amp;").replace('<', "&lt;"), "</password>"),
     ];
     if plain {
         forms.extend([
             ("DB_PASSWORD=", secret.to_owned(), "\nDB_USER=me"),
             ("token: ", secret.to_owned(), "\nuser: me"),
+            ("- name: DB_PASSWORD\n  value: ", secret.to_owned(), "\n- name: DB_USER"),
             ("mysql --password=", secret.to_owned(), "\n"),
         ]);
     }
@@ -87,7 +102,8 @@ pub fn secret() -> impl Strategy<Value = String> {
 
 /// What may come out: the secret gone, and what stands after it there or gone with it.
 pub fn is_good((before, _, after): &Form, shown: &str) -> bool {
-    let head = before.trim_end_matches(['|', '>', '+', '2', '\n', ' ']);
+    // What says how the lines below are folded goes with them.
+    let head = if before.starts_with('<') { before } else { before.trim_end_matches(['|', '>', '+', '2', '\n', ' ']) };
     let Some(rest) = shown.strip_prefix(head).map(str::trim_start) else { return false };
     rest.strip_prefix(GONE).is_some_and(|rest| rest.is_empty() || rest == *after)
 }

@@ -47,6 +47,7 @@ struct State {
     asked: Option<Instant>,
     renewed: Option<Instant>,
     link: Option<Arc<Link>>,
+    /// Kept until it has worked again.
     fault: Option<String>,
     /// Faults without a good answer between them.
     faults: u32,
@@ -116,6 +117,7 @@ impl Plugin {
             Ok(tools) => {
                 let mut state = self.state();
                 state.tools = Some(List::renew(state.tools.take(), tools));
+                state.fault = None;
             }
             Err(fault) => {
                 self.state().tools = None;
@@ -234,7 +236,6 @@ impl Plugin {
         let link = Arc::new(link);
         let mut state = self.state();
         state.link = Some(Arc::clone(&link));
-        state.fault = None;
         link
     }
 

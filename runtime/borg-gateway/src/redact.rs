@@ -21,6 +21,8 @@ const EDGE: usize = 512;
 /// How many values are shown, in how many levels.
 const VALUES: usize = 100;
 const DEPTH: usize = 8;
+/// The longest text that can be the name of the `value` beside it.
+const NAME: usize = 128;
 /// What a value takes beside its text: quotes, a comma, brackets.
 const AROUND: usize = 4;
 
@@ -141,6 +143,8 @@ impl Redactor {
 
     fn entries(&self, map: &Map<String, Value>, depth: usize, room: &mut Room) -> Map<String, Value> {
         let mut shown = Map::new();
+        let names = |value: &Value| value.as_str().is_some_and(|text| text.len() <= NAME && is_secret(text));
+        let is_named = map.values().any(names);
         for (key, value) in map {
             if !room.has_one() {
                 shown.insert(MORE.into(), MORE.into());
@@ -148,7 +152,8 @@ impl Redactor {
             }
             let name = self.text(key);
             room.bytes = room.bytes.saturating_sub(json_size(&name) + AROUND);
-            let value = if is_secret(key) { gone(room) } else { self.copy(value, depth - 1, room) };
+            let is_secret = is_secret(key) || (is_named && key.eq_ignore_ascii_case("value"));
+            let value = if is_secret { gone(room) } else { self.copy(value, depth - 1, room) };
             shown.insert(name, value);
         }
         shown

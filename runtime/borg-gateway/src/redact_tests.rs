@@ -21,10 +21,12 @@ fn keys_that_name_secrets_have_no_value() {
     let value = json!({
         "path": "note", "count": 3, "password": "hunter2", "Api-Key": 12345,
         "nested": [{"ACCESS_TOKEN": {"value": ["deep"]}, "ok": true}], "userPin": 1, "args": ["--pass", "x", "-v"],
+        "env": [{"value": "x", "name": "DB_PASSWORD"}, {"name": "A", "value": "y"}],
     });
     let expected = json!({
         "path": "note", "count": 3, "password": GONE, "Api-Key": GONE,
         "nested": [{"ACCESS_TOKEN": GONE, "ok": true}], "userPin": GONE, "args": ["--pass", GONE, "-v"],
+        "env": [{"value": GONE, "name": "DB_PASSWORD"}, {"name": "A", "value": "y"}],
     });
     assert_eq!(value_of(&value), expected);
 }

@@ -9,7 +9,8 @@ use borg_config::McpServer;
 use borg_mcp::client::{Client, ClientFault};
 use futures_util::future::join_all;
 use rmcp::model::{CallToolResult, JsonObject, ListToolsResult, Tool};
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -73,12 +74,22 @@ impl Servers {
         arguments: JsonObject,
         until: Instant,
     ) -> Result<CallToolResult, Fault> {
+        self.ask(server, "tools/call", json!({ "name": tool, "arguments": arguments }), until).await
+    }
+
+    /// Asks one of them.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        server: &str,
+        method: &str,
+        params: Value,
+        until: Instant,
+    ) -> Result<T, Fault> {
         let Some(server) = self.0.iter().find(|one| one.config.name == server) else {
             return Err(Fault::Source(format!("there is no server {server}")));
         };
-        let call = json!({ "name": tool, "arguments": arguments });
         let left = until.saturating_duration_since(Instant::now());
-        server.client(left.min(CALL_TIME)).ask("tools/call", call).await.map_err(|fault| match fault {
+        server.client(left.min(CALL_TIME)).ask(method, params).await.map_err(|fault| match fault {
             ClientFault::Answered(error) => Fault::Answered(error),
             // It was asked, and nobody can tell how far it came.
             fault @ (ClientFault::Late(_) | ClientFault::Broken(_)) => {
@@ -86,6 +97,15 @@ impl Servers {
             }
             fault => Fault::Source(format!("{} does not answer: {fault}", server.config.name)),
         })
+    }
+
+    /// Asks each for a list of `method`; those that have no answer are left out.
+    pub async fn lists<T: DeserializeOwned>(&self, method: &str) -> Vec<(&str, T)> {
+        let asked = self.0.iter().map(|server| async move {
+            let list = server.client(LIST_TIME).ask(method, json!({})).await.ok()?;
+            Some((server.config.name.as_str(), list))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// The names of those that do not say that they are well.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use borg_mcp::{Caller, Slot, greet};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
-    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken,
-    ResultType, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    InitializeResult, JsonObject, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, ResultType, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ErrorData, ServerHandler};
+use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::audit::Audit;
@@ -18,8 +21,11 @@ use crate::fault::Fault;
 use crate::names::{Cache, Names, Offer, Source};
 use crate::plugins::Plugins;
 use crate::questions::Progress;
+use crate::resources;
 use crate::servers::Servers;
 
+/// What the log calls the reading of a resource.
+const READ: &str = "resources/read";
 /// How many notes of progress may wait for a client.
 const NOTES: usize = 16;
 
@@ -74,8 +80,13 @@ impl Tools {
             match &offer.source {
                 Source::Server(server) => self.0.servers.call(server, &offer.own, arguments, until).await,
                 Source::Plugin(plugin) => {
-                    let progress = self.progress(context);
-                    self.0.plugins.call(plugin, &offer.own, arguments, progress, until).await
+                    let (progress, told) = progress(context).unzip();
+                    let outcome = self.0.plugins.call(plugin, &offer.own, arguments, progress, until).await;
+                    // What it said before its answer is not to come after it.
+                    if let Some(told) = told {
+                        let _ = tokio::time::timeout_at(until, told).await;
+                    }
+                    outcome
                 }
             }
         };
@@ -94,14 +105,14 @@ impl Tools {
             }
         }
     }
+}
 
-    /// Where a call's progress goes, if its client wants and can be told.
-    fn progress(&self, context: &RequestContext<RoleServer>) -> Option<Progress> {
-        let token = context.meta.get_progress_token().filter(|_| self.0.tells)?;
-        let (to, notes) = mpsc::channel(NOTES);
-        tokio::spawn(pass_on(notes, token, context.peer.clone()));
-        Some(to)
-    }
+/// Where a call's progress goes, if its client wants to be told, and what passes it on until the call is over. Over HTTP the
+/// answer becomes a stream.
+fn progress(context: &RequestContext<RoleServer>) -> Option<(Progress, JoinHandle<()>)> {
+    let token = context.meta.get_progress_token()?;
+    let (to, notes) = mpsc::channel(NOTES);
+    Some((to, tokio::spawn(pass_on(notes, token, context.peer.clone()))))
 }
 
 /// Until the call is over.
@@ -149,7 +160,7 @@ impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         let identity =
             Implementation::new("borg-gateway", env!("CARGO_PKG_VERSION")).with_title("Tools of this device");
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed().enable_resources();
         ServerConfig::new(capabilities.build())
             .with_server_info(identity)
             .with_instructions("The tools of all servers and plugins on this device. Every call is written down.")
@@ -194,6 +205,52 @@ impl ServerHandler for Tools {
         let response = response(outcome, Slot::of(&context.extensions).as_ref());
         written.await;
         response
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(resources::all(&self.0.servers).await))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates(&self.0.servers).await))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let until = borg_mcp::deadline(&context);
+        let owner = resources::owner(&self.0.servers, &request.uri).await;
+        let source = owner.clone().map(Source::Server);
+        let arguments = JsonObject::from_iter([("uri".to_owned(), request.uri.clone().into())]);
+        let call = self.0.audit.begin(Caller::of(&context), READ, source.as_ref(), Some(&arguments)).await;
+        let read = match &owner {
+            Some(server) => resources::read(&self.0.servers, server, &request.uri, until).await,
+            None => Err(Fault::Answered(ErrorData::resource_not_found(
+                format!("{}: no server has such a resource; resources/list names those there are", request.uri),
+                Some(json!({ "uri": request.uri })),
+            ))),
+        };
+        // What was read is in the file, which the log names.
+        let (outcome, contents) = match read {
+            Ok(read) => (Ok(CallToolResult::structured(json!({ "contents": read.contents.len() }))), read.contents),
+            Err(fault) => (Err(fault), Vec::new()),
+        };
+        call.end(&outcome).await;
+        match outcome {
+            Ok(_) => Ok(ReadResourceResult::new(contents).into()),
+            Err(Fault::Answered(error)) => Err(error),
+            Err(fault) => Err(ErrorData::internal_error(fault.to_string(), None)),
+        }
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

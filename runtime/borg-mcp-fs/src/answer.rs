@@ -72,6 +72,11 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// With room for so many bytes, so that they need not be moved.
+    pub fn with_room(bytes: usize) -> Self {
+        Lines { text: String::with_capacity(bytes.min(ANSWER_LIMIT / 2)), cut: false }
+    }
+
     /// Adds a line, given in parts, or says that there is no more room.
     pub fn push(&mut self, parts: &[&str]) -> bool {
         let length: usize = parts.iter().map(|part| part.len()).sum();

@@ -53,6 +53,11 @@ impl Entries {
         self.order.len()
     }
 
+    /// How many bytes all names take.
+    pub fn bytes(&self) -> usize {
+        self.names.len()
+    }
+
     pub fn get(&self, at: usize) -> Option<(&OsStr, Kind)> {
         let entry = self.order.get(at)?;
         Some((OsStr::from_bytes(self.name(entry)), entry.kind))

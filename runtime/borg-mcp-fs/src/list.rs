@@ -15,7 +15,8 @@ use crate::walk::{self, Kind};
 pub fn names(roots: &Roots, path: &str, until: Instant) -> Result<String, Fault> {
     let (folder, _) = roots.open_folder(path)?;
     let entries = walk::entries(&folder, until).map_err(|e| Fault::io(path, &e))?;
-    let mut lines = Lines::default();
+    // A label, a blank and a line feed.
+    let mut lines = Lines::with_room(entries.bytes() + entries.len() * 8);
     let all = entries.iter().all(|(name, kind)| lines.push(&[label(kind), " ", &name_text(name)]));
     Ok(lines.finish(all && entries.all))
 }

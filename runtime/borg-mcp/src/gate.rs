@@ -23,6 +23,8 @@ const WAIT: Duration = Duration::from_secs(20);
 pub const ANSWER_LIMIT: usize = 48 * 1024 * 1024;
 /// Answers that stay open, such as those of subscriptions, at once; they take no slot.
 const STREAMS: usize = 8;
+/// Where a request of the newest protocol says what it is.
+const METHOD: &str = "mcp-method";
 /// Requests a second, on average and at once.
 const RATE: f64 = 100.0;
 const BURST: f64 = 200.0;
@@ -97,9 +99,17 @@ pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Ne
     if let Some(text) = &text {
         request.extensions_mut().insert(text.clone());
     }
+    let kind = gate.kind(&request);
     let answer = async {
         let response = next.run(request).await;
-        if streams(&response) { gate.stream(response, text) } else { hold(response, slot, text).await }
+        match kind {
+            _ if !streams(&response) => hold(response, slot, text).await,
+            Kind::Endless => gate.stream(response, text),
+            Kind::Call => {
+                let until = Instant::now() + REQUEST_TIME;
+                response.map(|body| Body::new(Streamed::new(body, slot, text).until(until)))
+            }
+        }
     };
     tokio::time::timeout_at(arrival + REQUEST_TIME, answer).await.unwrap_or_else(|_| late())
 }
@@ -123,7 +133,22 @@ fn streams(response: &Response) -> bool {
     response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
+/// What is asked, by how long its answer may be in coming.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// A call: what it says meanwhile comes before its answer, and it keeps its slot until that has left.
+    Call,
+    /// A subscription, and in sessions everything: a stream may be left and come back to.
+    Endless,
+}
+
 impl Inner {
+    fn kind(&self, request: &Request) -> Kind {
+        // The protocol that has subscriptions wants their name here, and rmcp refuses those without.
+        let subscribes = request.headers().get(METHOD).is_some_and(|method| method == "subscriptions/listen");
+        if self.direct && !subscribes { Kind::Call } else { Kind::Endless }
+    }
+
     /// Lets a subscription's answer stay open, if not too many are; else it is dropped, which ends the subscription.
     fn stream(&self, response: Response, text: Option<Slot>) -> Response {
         let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {

@@ -31,6 +31,10 @@ impl Held {
     }
 }
 
+fn late() -> axum::Error {
+    axum::Error::new("the answer was not read in time")
+}
+
 /// So much at once, of which hyper takes the next when the client took one.
 const PART: usize = 64 * 1024;
 
@@ -41,7 +45,7 @@ impl http_body::Body for Held {
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Polled {
         let Some(mut piece) = self.pieces.pop_front() else { return Poll::Ready(None) };
         if Instant::now() > self.until {
-            return Poll::Ready(Some(Err(axum::Error::new("the answer was not read in time"))));
+            return Poll::Ready(Some(Err(late())));
         }
         let part = piece.split_to(piece.len().min(PART));
         if !piece.is_empty() {
@@ -60,19 +64,26 @@ impl http_body::Body for Held {
     }
 }
 
-/// Messages as they come, with no end of their own.
+/// Messages as they come.
 #[derive(Debug)]
 pub struct Streamed {
     body: Body,
     /// Of the message that is leaving.
     pieces: VecDeque<Bytes>,
     text: Option<Slot>,
+    /// None has no end of its own.
+    until: Option<Instant>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Streamed {
     pub fn new(body: Body, place: OwnedSemaphorePermit, text: Option<Slot>) -> Self {
-        Streamed { body, pieces: VecDeque::new(), text, _place: place }
+        Streamed { body, pieces: VecDeque::new(), text, until: None, _place: place }
+    }
+
+    /// What comes has to be taken by then.
+    pub fn until(self, until: Instant) -> Self {
+        Streamed { until: Some(until), ..self }
     }
 }
 
@@ -81,6 +92,9 @@ impl http_body::Body for Streamed {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
+        if self.until.is_some_and(|until| Instant::now() > until) {
+            return Poll::Ready(Some(Err(late())));
+        }
         loop {
             if let Some(piece) = self.pieces.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));

@@ -35,6 +35,20 @@ fn files(path: &str, question: &Value) -> (u16, Value) {
         return result(question, json!({ "tools": [tool("read"), tool("refuse")] }));
     }
     let params = &question["params"];
+    match question["method"].as_str() {
+        Some("resources/list") => {
+            return result(question, json!({ "resources": [{ "uri": "file:///srv", "name": "srv" }] }));
+        }
+        Some("resources/templates/list") => {
+            let template = json!({ "uriTemplate": "file://{+path}", "name": "file" });
+            return result(question, json!({ "resourceTemplates": [template] }));
+        }
+        Some("resources/read") => {
+            let content = json!({ "uri": params["uri"], "text": "what is there" });
+            return result(question, json!({ "contents": [content] }));
+        }
+        _ => {}
+    }
     if params["name"] == "refuse" {
         let error = json!({ "code": -32602, "message": "not that" });
         return (200, json!({ "jsonrpc": "2.0", "id": question["id"], "error": error }));

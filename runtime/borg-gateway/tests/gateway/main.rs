@@ -12,4 +12,5 @@ mod bench;
 mod doors;
 mod names;
 mod plugins;
+mod resources;
 mod stdio;

@@ -56,6 +56,23 @@ fn a_client_over_http_subscribes_to_changes_by_the_newest_protocol() {
 }
 
 #[test]
+fn progress_comes_over_http_before_the_answer() {
+    let bench = Bench::new().start(&["files"], true);
+    bench.plugin("p", "tools slow");
+    let params = json!({ "name": "p__slow", "_meta": { "progressToken": "mine" } });
+    let call = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params }).to_string();
+    let stream = UnixStream::connect(bench.path("mcp.sock")).unwrap();
+    let (status, body) = crate::bench::send(stream, &crate::bench::post("localhost", &[], &call));
+    assert_eq!(status, 200, "{body}");
+    let data = body.lines().filter_map(|line| line.strip_prefix("data:")).filter(|data| !data.trim().is_empty());
+    let messages: Vec<Value> = data.map(|data| serde_json::from_str(data).unwrap()).collect();
+    let [progress, answer] = messages.as_slice() else { panic!("{body}") };
+    let expected = json!({ "progressToken": "mine", "progress": 1.0, "total": 2.0, "message": "half" });
+    assert_eq!((&progress["method"], &progress["params"]), (&json!("notifications/progress"), &expected));
+    assert_eq!((&answer["id"], &answer["result"]["content"][0]["text"]), (&json!(7), &json!(r#"p "slow" {}"#)));
+}
+
+#[test]
 fn what_is_wrong_with_a_plugin_is_reported_and_harms_no_other() {
     let bench = Bench::new();
     bench.plugin("bad", "broken SyntaxError: hello.py, line 3");
