@@ -67,6 +67,8 @@ struct Monitor {
     /// Told once and not again until the port is gone.
     told: BTreeSet<PathBuf>,
     refused: BTreeMap<u64, Refused>,
+    /// What was there at the last look.
+    before: BTreeSet<u64>,
 }
 
 /// A port that could not be opened.
@@ -92,7 +94,7 @@ pub fn run(config: &ComMonitor, shared: &Shared) {
 impl Monitor {
     fn look(&mut self, config: &ComMonitor, consoles: &BTreeSet<String>, shared: &Shared) {
         self.listeners.retain(|_, listener| !listener.is_finished());
-        let scan = ports::scan(config, consoles);
+        let scan = ports::scan(config, consoles, &ports::STABLE);
         for path in scan.consoles {
             if self.told.insert(path.clone()) {
                 shared.record.notice(&format!("{}: the kernel's console, left alone", path.display()));
@@ -106,11 +108,14 @@ impl Monitor {
             }
             there
         });
+        let now = scan.found.keys().copied().collect();
         for (number, found) in scan.found {
-            if !self.listeners.contains_key(&number) {
+            let is_too_new = found.may_be_renamed() && !self.before.contains(&number);
+            if !is_too_new && !self.listeners.contains_key(&number) {
                 self.listen(number, found, shared);
             }
         }
+        self.before = now;
     }
 
     fn listen(&mut self, number: u64, found: Found, shared: &Shared) {

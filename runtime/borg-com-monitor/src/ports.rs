@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 
 use borg_config::{ComMonitor, SerialPort};
 
+/// Where udev has names that stay with an adapter, and those that stay with its socket.
+pub const STABLE: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
+
 /// A device that the configuration names and that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// As it was named: `/dev/serial/by-id/usb-…`.
+    /// As the rule names it; what a pattern finds has the first of its stable names, if it has any.
     pub path: PathBuf,
     /// By which it was found.
     pub rule: SerialPort,
@@ -30,7 +33,8 @@ pub fn consoles(text: &str) -> BTreeSet<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-pub fn scan(config: &ComMonitor, consoles: &BTreeSet<String>) -> Scan {
+/// Looks for devices, and in the folders `stable` for their names.
+pub fn scan(config: &ComMonitor, consoles: &BTreeSet<String>, stable: &[impl AsRef<Path>]) -> Scan {
     let mut scan = Scan::default();
     for rule in &config.ports {
         for path in matching(&rule.device) {
@@ -38,11 +42,35 @@ pub fn scan(config: &ComMonitor, consoles: &BTreeSet<String>) -> Scan {
             if is_console(&path, consoles) {
                 scan.consoles.insert(path);
             } else {
-                scan.found.entry(number).or_insert_with(|| Found { path, rule: rule.clone() });
+                scan.found.entry(number).or_insert_with(|| {
+                    let is_pattern = rule.device.contains(['*', '?', '[']);
+                    let name = if is_pattern { stable_name(number, stable) } else { None };
+                    Found { path: name.unwrap_or(path), rule: rule.clone() }
+                });
             }
         }
     }
     scan
+}
+
+/// The name that a device keeps when it is plugged in again. Of adapters without a number of their own, which share a name by
+/// id, one has it; the others have theirs by path.
+fn stable_name(number: u64, folders: &[impl AsRef<Path>]) -> Option<PathBuf> {
+    let mut links = folders.iter().flat_map(|folder| {
+        let mut links: Vec<PathBuf> =
+            fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        links.sort();
+        links
+    });
+    links.find(|link| device_number(link) == Some(number))
+}
+
+impl Found {
+    /// Whether this is the device file of an adapter, which udev gives a better name a moment later.
+    pub fn may_be_renamed(&self) -> bool {
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("ttyUSB") || name.starts_with("ttyACM")
+    }
 }
 
 /// Faults of a pattern; the program tells them once and goes on with the others.
@@ -85,9 +113,31 @@ mod tests {
         symlink("/dev/null", two).unwrap();
         std::fs::write(folder.path().join("port-c"), "").unwrap();
         let glob = folder.path().join("port-*");
-        let scan = scan(&config(&[glob.to_str().unwrap()]), &BTreeSet::new());
+        let scan = scan(&config(&[glob.to_str().unwrap()]), &BTreeSet::new(), &STABLE);
         let paths: Vec<_> = scan.found.values().map(|f| f.path.clone()).collect();
         assert_eq!(paths, [one]);
+    }
+
+    #[test]
+    fn what_a_pattern_finds_has_its_stable_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [by_id, by_path] = ["by-id", "by-path"].map(|name| folder.path().join(name));
+        let stable = [&by_id, &by_path];
+        let name = |device: &str| {
+            let scan = scan(&config(&[device]), &BTreeSet::new(), &stable);
+            scan.found.into_values().next().unwrap().path
+        };
+        // Without udev there are no such folders.
+        assert_eq!(name("/dev/nul?"), Path::new("/dev/null"));
+        std::fs::create_dir(&by_id).unwrap();
+        std::fs::create_dir(&by_path).unwrap();
+        symlink("/dev/zero", by_id.join("usb-a")).unwrap();
+        symlink("/dev/null", by_path.join("pci-b")).unwrap();
+        assert_eq!(name("/dev/nul?"), by_path.join("pci-b"));
+        symlink("/dev/null", by_id.join("usb-b")).unwrap();
+        assert_eq!(name("/dev/nul?"), by_id.join("usb-b"));
+        // Who names one finds it under that name.
+        assert_eq!(name("/dev/null"), Path::new("/dev/null"));
     }
 
     #[test]
@@ -95,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("port");
         symlink("/dev/null", &link).unwrap();
-        let scan = scan(&config(&[link.to_str().unwrap()]), &consoles("tty0 null\n"));
+        let scan = scan(&config(&[link.to_str().unwrap()]), &consoles("tty0 null\n"), &STABLE);
         assert!(scan.found.is_empty());
         assert_eq!(scan.consoles, BTreeSet::from([link]));
     }
@@ -104,6 +154,6 @@ mod tests {
     fn a_bad_pattern_is_told_and_matches_nothing() {
         let config = config(&["/dev/a***", "/dev/none"]);
         assert_eq!(faults(&config).len(), 1);
-        assert!(scan(&config, &BTreeSet::new()).found.is_empty());
+        assert!(scan(&config, &BTreeSet::new(), &STABLE).found.is_empty());
     }
 }
