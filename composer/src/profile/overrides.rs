@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::types::Profile;
-use super::{forms, schema};
+use super::{check, forms, schema};
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 
@@ -27,5 +27,5 @@ pub fn apply(profile: &mut Profile, offline_model: Option<&str>, offline_only: O
 fn is_model(text: &str) -> bool {
     let schema = schema::schema(&Catalogue::default());
     let rule = schema.pointer("/properties/offline_model").unwrap_or(&Value::Bool(false));
-    jsonschema::is_valid(rule, &json!(text))
+    check::compile(rule).is_ok_and(|rule| rule.is_valid(&json!(text)))
 }

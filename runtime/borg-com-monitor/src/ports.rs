@@ -19,6 +19,18 @@ pub struct Found {
     pub rule: SerialPort,
 }
 
+impl Found {
+    /// Whether this is the device file of an adapter, which udev gives a better name a moment later.
+    pub fn may_be_renamed(&self) -> bool {
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        is_pattern(&self.rule) && (name.starts_with("ttyUSB") || name.starts_with("ttyACM"))
+    }
+}
+
+fn is_pattern(rule: &SerialPort) -> bool {
+    rule.device.contains(['*', '?', '['])
+}
+
 /// What one look at the devices gave.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -43,8 +55,7 @@ pub fn scan(config: &ComMonitor, consoles: &BTreeSet<String>, stable: &[impl AsR
                 scan.consoles.insert(path);
             } else {
                 scan.found.entry(number).or_insert_with(|| {
-                    let is_pattern = rule.device.contains(['*', '?', '[']);
-                    let name = if is_pattern { stable_name(number, stable) } else { None };
+                    let name = if is_pattern(rule) { stable_name(number, stable) } else { None };
                     Found { path: name.unwrap_or(path), rule: rule.clone() }
                 });
             }
@@ -63,14 +74,6 @@ fn stable_name(number: u64, folders: &[impl AsRef<Path>]) -> Option<PathBuf> {
         links
     });
     links.find(|link| device_number(link) == Some(number))
-}
-
-impl Found {
-    /// Whether this is the device file of an adapter, which udev gives a better name a moment later.
-    pub fn may_be_renamed(&self) -> bool {
-        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("ttyUSB") || name.starts_with("ttyACM")
-    }
 }
 
 /// Faults of a pattern; the program tells them once and goes on with the others.
@@ -138,6 +141,19 @@ mod tests {
         assert_eq!(name("/dev/nul?"), by_id.join("usb-b"));
         // Who names one finds it under that name.
         assert_eq!(name("/dev/null"), Path::new("/dev/null"));
+    }
+
+    #[test]
+    fn only_an_adapter_that_a_pattern_found_may_be_renamed() {
+        let found = |path: &str, device: &str| Found { path: path.into(), rule: SerialPort::new(device) };
+        assert!(found("/dev/ttyUSB0", "/dev/ttyUSB*").may_be_renamed());
+        for (path, device) in [
+            ("/dev/ttyUSB0", "/dev/ttyUSB0"),
+            ("/dev/ttyS1", "/dev/ttyS?"),
+            ("/dev/serial/by-id/usb-a", "/dev/ttyUSB*"),
+        ] {
+            assert!(!found(path, device).may_be_renamed(), "{path} {device}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! How long a list of tools may be. Every client gets all lists together, so one alone must not fill the answer.
+//! How long a list of tools, or of what else there is, may be. Every client gets all lists together, so one alone must not fill
+//! the answer.
 
-use rmcp::model::Tool;
+use serde::Serialize;
 
 use crate::count::json_bytes;
 
@@ -16,13 +17,13 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// Counts one more tool, or says why that is too much.
-    pub fn add(&mut self, tool: &Tool) -> Result<(), String> {
+    /// Counts one more, or says why that is too much.
+    pub fn add(&mut self, one: &impl Serialize) -> Result<(), String> {
         self.tools += 1;
         if self.tools > MOST_TOOLS {
             return Err(format!("it has more than {MOST_TOOLS} tools"));
         }
-        self.bytes += json_bytes(tool);
+        self.bytes += json_bytes(one);
         if self.bytes > MOST_BYTES {
             return Err(format!("its list of tools is longer than {} KiB", MOST_BYTES / 1024));
         }
@@ -31,14 +32,16 @@ impl Measure {
 }
 
 /// A list that came in one piece.
-pub fn check(tools: &[Tool]) -> Result<(), String> {
+pub fn check(list: &[impl Serialize]) -> Result<(), String> {
     let mut measure = Measure::default();
-    tools.iter().try_for_each(|tool| measure.add(tool))
+    list.iter().try_for_each(|one| measure.add(one))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use rmcp::model::{Resource, Tool};
 
     use super::*;
 
@@ -53,5 +56,8 @@ mod tests {
         assert_eq!(check(&tools(257, 0)).unwrap_err(), "it has more than 256 tools");
         assert_eq!(check(&tools(1, 256 * 1024)).unwrap_err(), "its list of tools is longer than 256 KiB");
         assert_eq!(check(&tools(200, 1400)).unwrap_err(), "its list of tools is longer than 256 KiB");
+        let resources = |count: usize, length: usize| vec![Resource::new("x".repeat(length), "x"); count];
+        assert!(check(&resources(256, 100)).is_ok());
+        assert!(check(&resources(257, 1)).is_err() && check(&resources(1, 256 * 1024)).is_err());
     }
 }

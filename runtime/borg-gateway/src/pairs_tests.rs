@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_taken(text in "(?s)([-\"'\\\\:=,\n ]|password|pin|.){0,60}") {
+    fn any_text_is_taken(text in "(?s)([-\"'\\\\:=,<>/\n ]|password|value|pin|.){0,60}") {
         shown(&text);
     }
 }

@@ -1,17 +1,13 @@
 //! What servers offer beside tools: resources. A URI is that server's who offers others of its scheme.
 
+use rmcp::ErrorData;
 use rmcp::model::{ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource, ResourceTemplate};
-use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::count::json_bytes;
 use crate::fault::Fault;
+use crate::listing;
 use crate::servers::Servers;
-
-/// The most that one server's list may hold: every client gets all lists together.
-const MOST: usize = 256;
-const MOST_BYTES: usize = 256 * 1024;
 
 /// The resources of all.
 pub async fn all(servers: &Servers) -> Vec<Resource> {
@@ -27,20 +23,35 @@ pub async fn templates(servers: &Servers) -> Vec<ResourceTemplate> {
 pub async fn owner(servers: &Servers, uri: &str) -> Option<String> {
     let (offered, patterns) = tokio::join!(offered(servers), patterns(servers));
     let wanted = scheme(uri)?;
-    let is_of = |known: &str| scheme(known) == Some(wanted);
-    let by_uri = offered.iter().find(|(_, resources)| resources.iter().any(|one| is_of(&one.uri)));
-    let by_template = || patterns.iter().find(|(_, all)| all.iter().any(|one| is_of(&one.uri_template)));
-    by_uri.map(|(server, _)| *server).or_else(|| by_template().map(|(server, _)| *server)).map(str::to_owned)
+    let uris = offered.iter().flat_map(|(server, all)| all.iter().map(move |one| (*server, &one.uri)));
+    let of_templates =
+        patterns.iter().flat_map(|(server, all)| all.iter().map(move |one| (*server, &one.uri_template)));
+    let mut known = uris.chain(of_templates);
+    known.find(|(_, uri)| scheme(uri) == Some(wanted)).map(|(server, _)| server.to_owned())
 }
 
-/// Reads one.
-pub async fn read(servers: &Servers, server: &str, uri: &str, until: Instant) -> Result<ReadResourceResult, Fault> {
-    servers.ask(server, "resources/read", json!({ "uri": uri }), until).await
+/// Reads one of a server's, if it is any server's.
+pub async fn read(
+    servers: &Servers,
+    owner: Option<&str>,
+    uri: &str,
+    until: Instant,
+) -> Result<ReadResourceResult, Fault> {
+    let params = json!({ "uri": uri });
+    let Some(server) = owner else {
+        let message = format!("{uri}: no server has such a resource; resources/list names those there are");
+        return Err(Fault::Answered(ErrorData::resource_not_found(message, Some(params))));
+    };
+    servers.ask(server, "resources/read", params, until).await
 }
 
 async fn offered(servers: &Servers) -> Vec<(&str, Vec<Resource>)> {
     let lists = servers.lists::<ListResourcesResult>("resources/list").await;
-    lists.into_iter().map(|(server, list)| (server, list.resources)).filter(|(_, list)| is_short(list)).collect()
+    lists
+        .into_iter()
+        .map(|(server, list)| (server, list.resources))
+        .filter(|(_, list)| listing::check(list).is_ok())
+        .collect()
 }
 
 async fn patterns(servers: &Servers) -> Vec<(&str, Vec<ResourceTemplate>)> {
@@ -48,12 +59,8 @@ async fn patterns(servers: &Servers) -> Vec<(&str, Vec<ResourceTemplate>)> {
     lists
         .into_iter()
         .map(|(server, list)| (server, list.resource_templates))
-        .filter(|(_, list)| is_short(list))
+        .filter(|(_, list)| listing::check(list).is_ok())
         .collect()
-}
-
-fn is_short<T: Serialize>(list: &[T]) -> bool {
-    list.len() <= MOST && json_bytes(&list) <= MOST_BYTES
 }
 
 fn scheme(uri: &str) -> Option<&str> {
@@ -63,13 +70,6 @@ fn scheme(uri: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_is_taken_as_long_as_it_is_short() {
-        let list = |count: usize, length: usize| vec![Resource::new("x".repeat(length), "x"); count];
-        assert!(is_short(&list(MOST, 100)));
-        assert!(!is_short(&list(MOST + 1, 1)) && !is_short(&list(1, MOST_BYTES)));
-    }
 
     #[test]
     fn a_uri_has_a_scheme() {

@@ -233,13 +233,7 @@ impl ServerHandler for Tools {
         let source = owner.clone().map(Source::Server);
         let arguments = JsonObject::from_iter([("uri".to_owned(), request.uri.clone().into())]);
         let call = self.0.audit.begin(Caller::of(&context), READ, source.as_ref(), Some(&arguments)).await;
-        let read = match &owner {
-            Some(server) => resources::read(&self.0.servers, server, &request.uri, until).await,
-            None => Err(Fault::Answered(ErrorData::resource_not_found(
-                format!("{}: no server has such a resource; resources/list names those there are", request.uri),
-                Some(json!({ "uri": request.uri })),
-            ))),
-        };
+        let read = resources::read(&self.0.servers, owner.as_deref(), &request.uri, until).await;
         // What was read is in the file, which the log names.
         let (outcome, contents) = match read {
             Ok(read) => (Ok(CallToolResult::structured(json!({ "contents": read.contents.len() }))), read.contents),

@@ -106,7 +106,8 @@ pub async fn pass(State(Gate(gate)): State<Gate>, mut request: Request, next: Ne
             _ if !streams(&response) => hold(response, slot, text).await,
             Kind::Endless => gate.stream(response, text),
             Kind::Call => {
-                let until = Instant::now() + REQUEST_TIME;
+                // Its answer has as long to leave as any other.
+                let until = (arrival + 2 * REQUEST_TIME).into_std();
                 response.map(|body| Body::new(Streamed::new(body, slot, text).until(until)))
             }
         }

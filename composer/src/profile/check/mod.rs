@@ -25,7 +25,7 @@ pub use packages::is_live_config;
 
 use std::collections::HashSet;
 
-use jsonschema::{PatternOptions, ValidationError};
+use jsonschema::{Draft, PatternOptions, ValidationError};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -78,9 +78,9 @@ impl Rules {
     }
 }
 
-/// With patterns of linear time, whatever a profile's text is.
-fn compile(schema: &Value) -> Result<jsonschema::Validator, ValidationError<'static>> {
-    jsonschema::options().with_pattern_options(PatternOptions::regex()).build(schema)
+/// What the profile's schema, or a part of it, holds to; with patterns of linear time, whatever a profile's text is.
+pub(super) fn compile(schema: &Value) -> Result<jsonschema::Validator, ValidationError<'static>> {
+    jsonschema::options().with_draft(Draft::Draft7).with_pattern_options(PatternOptions::regex()).build(schema)
 }
 
 /// Checks the profile's text; `name` is what the file is called in messages.
@@ -168,11 +168,14 @@ mod tests {
 
     #[test]
     fn an_option_that_is_no_schema_is_named() {
-        let text = "summary: a\noptions: { p: { type: integer }, q: { type: number, minimum: low } }";
-        let assets = Assets::from_iter([("units/x/service.yaml".to_owned(), text.as_bytes().to_vec())]);
-        let error = Rules::new(catalogue::load(&assets).unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "units/x/service.yaml: option `q` is not a JSON Schema");
-        assert!(error.help_text().unwrap().contains("default: 80"));
+        // The second has a pattern that no engine matches in linear time.
+        for wrong in ["type: number, minimum: low", "type: string, pattern: '(?=a)b'"] {
+            let text = format!("summary: a\noptions: {{ p: {{ type: integer }}, q: {{ {wrong} }} }}");
+            let assets = Assets::from_iter([("units/x/service.yaml".to_owned(), text.into_bytes())]);
+            let error = Rules::new(catalogue::load(&assets).unwrap()).unwrap_err();
+            assert_eq!(error.to_string(), "units/x/service.yaml: option `q` is not a JSON Schema");
+            assert!(error.help_text().unwrap().contains("default: 80"));
+        }
     }
     #[test]
     fn files_of_services_are_no_folders() {
