@@ -16,12 +16,14 @@ use crate::workshop::bound;
 use crate::{Error, Result};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// How the programs are compiled, of the workspace's Cargo.toml.
+const PROFILE: &str = "runtime";
 /// How much of cargo's output an error shows.
 const TAIL: usize = 30;
 /// How often a long build says what it is doing.
 const NEWS: Duration = Duration::from_secs(15);
 
-/// Builds `names` in release and gives the folder that holds the programs.
+/// Builds `names` and gives the folder that holds the programs.
 pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, offline: bool) -> Result<PathBuf> {
     let target = target_folder(root);
     let sysroot = &link::place(sysroot, &target)?;
@@ -40,11 +42,11 @@ pub fn cargo(root: &Path, names: &[&str], sysroot: &Path, progress: &Progress, o
         });
     progress.say("runtime", &format!("building {}", names.join(", ")));
     follow(&command, progress).map_err(|tail| failed(&tail, &args))?;
-    Ok(target.join(TARGET).join("release"))
+    Ok(target.join(TARGET).join(PROFILE))
 }
 
 fn arguments<'n>(names: &[&'n str], offline: bool) -> Vec<&'n str> {
-    let mut args = vec!["build", "--release", "--locked", "--target", TARGET, "--color", "never"];
+    let mut args = vec!["build", "--profile", PROFILE, "--locked", "--target", TARGET, "--color", "never"];
     args.extend(offline.then_some("--offline"));
     args.extend(names.iter().flat_map(|name| ["-p", name]));
     args

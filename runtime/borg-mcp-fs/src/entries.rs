@@ -44,7 +44,8 @@ struct Entry {
     /// By which most names differ, as a number.
     key: u64,
     start: u32,
-    length: u16,
+    /// No name is longer than 255 bytes (`NAME_MAX` of limits.h).
+    length: u8,
     kind: Kind,
 }
 
@@ -73,8 +74,7 @@ impl Entries {
     }
 
     fn push(&mut self, name: &[u8], kind: Kind) {
-        // Names have at most 255 bytes each.
-        let (Ok(start), Ok(length)) = (u32::try_from(self.names.len()), u16::try_from(name.len())) else { return };
+        let (Ok(start), Ok(length)) = (u32::try_from(self.names.len()), u8::try_from(name.len())) else { return };
         self.names.extend_from_slice(name);
         self.order.push(Entry { key: 0, start, length, kind });
     }
@@ -82,11 +82,18 @@ impl Entries {
     fn sort(&mut self) {
         let mut order = std::mem::take(&mut self.order);
         let first = order.first().map_or(&[][..], |entry| self.name(entry));
-        let shared = order.iter().fold(first.len(), |shared, entry| same(first, self.name(entry)).min(shared));
+        let shared = order.iter().fold(first.len(), |shared, entry| match first.get(..shared) {
+            Some(start) if self.name(entry).starts_with(start) => shared,
+            _ => same(first, self.name(entry)),
+        });
         for entry in &mut order {
             entry.key = key(self.name(entry).get(shared..).unwrap_or_default());
         }
-        order.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| self.name(a).cmp(self.name(b))));
+        // By numbers alone first, which is quick; few names differ after that many bytes only.
+        order.sort_unstable_by_key(|entry| entry.key);
+        for alike in order.chunk_by_mut(|a, b| a.key == b.key) {
+            alike.sort_unstable_by(|a, b| self.name(a).cmp(self.name(b)));
+        }
         self.order = order;
     }
 }

@@ -1,6 +1,8 @@
 //! Standard output, a message a line.
 
+use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -24,12 +26,12 @@ impl Output {
     pub async fn write(&self, pieces: Vec<Bytes>) -> io::Result<()> {
         let turn = Arc::clone(&self.0).lock_owned().await;
         let writing = move || -> io::Result<()> {
-            let mut output = io::stdout().lock();
+            // Not by way of `io::stdout`, which looks through all of it for the last line feed.
+            let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
             for piece in &pieces {
                 output.write_all(piece)?;
             }
             output.write_all(b"\n")?;
-            output.flush()?;
             drop(turn);
             Ok(())
         };

@@ -25,15 +25,18 @@ fn accounts(root: &Path) -> Result<Accounts> {
 
 fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Folder>) -> Result<()> {
     for entry in fs::read_dir(folder).at("read", folder)? {
-        let path = entry.at("read", folder)?.path();
-        let meta = fs::symlink_metadata(&path).at("read", &path)?;
+        let entry = entry.at("read", folder)?;
+        let path = entry.path();
+        // The folder itself knows what its entries are; most are files, of which nothing else is asked.
+        let kind = entry.file_type().at("read", &path)?;
         let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str) else { continue };
-        if meta.is_dir() {
+        if kind.is_dir() {
+            let meta = entry.metadata().at("read", &path)?;
             let (mode, uid, gid) = (meta.mode() & 0o7777, meta.uid(), meta.gid());
             let usual = (mode, uid, gid) == (0o755, 0, 0);
             found.insert(name.to_owned(), if usual { Folder::Usual } else { Folder::Plain { mode, uid, gid } });
             walk(root, &path, found)?;
-        } else if meta.is_symlink() {
+        } else if kind.is_symlink() {
             let target = fs::read_link(&path).at("read", &path)?;
             if leads_to_folder(root, &path, &target)
                 && let Some(target) = target.to_str()
