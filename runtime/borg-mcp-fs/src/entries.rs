@@ -44,8 +44,8 @@ struct Entry {
     /// By which most names differ, as a number.
     key: u64,
     start: u32,
-    /// No name is longer than 255 bytes (`NAME_MAX` of limits.h).
-    length: u8,
+    /// More than 255 on some file systems: vfat counts in UTF-16, and FUSE goes up to 1024.
+    length: u16,
     kind: Kind,
 }
 
@@ -74,7 +74,7 @@ impl Entries {
     }
 
     fn push(&mut self, name: &[u8], kind: Kind) {
-        let (Ok(start), Ok(length)) = (u32::try_from(self.names.len()), u8::try_from(name.len())) else { return };
+        let (Ok(start), Ok(length)) = (u32::try_from(self.names.len()), u16::try_from(name.len())) else { return };
         self.names.extend_from_slice(name);
         self.order.push(Entry { key: 0, start, length, kind });
     }
@@ -151,6 +151,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_name_may_be_longer_than_most_file_systems_have_it() {
+        let names = [vec![b'a'; 1024], vec![b'b'; 256]];
+        let mut entries = Entries::default();
+        names.iter().for_each(|name| entries.push(name, Kind::File));
+        entries.sort();
+        assert_eq!(entries.iter().map(|(name, _)| name.len()).collect::<Vec<_>>(), [1024, 256]);
+    }
 
     proptest! {
         #[test]

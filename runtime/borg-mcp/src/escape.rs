@@ -59,7 +59,6 @@ pub fn json_size(text: &str) -> usize {
 
 /// `text` as it stands between the quotes of a JSON string, as `serde_json` writes it. It is done from the end, in the
 /// text's own memory: a large text is never there twice.
-#[inline(never)] // Its callers are compiled for size, and it would be too.
 pub fn json(text: String) -> Vec<u8> {
     let more = json_size(&text) - text.len();
     let mut bytes = text.into_bytes();
