@@ -156,7 +156,9 @@ mod tests {
     fn a_name_may_be_longer_than_most_file_systems_have_it() {
         let names = [vec![b'a'; 1024], vec![b'b'; 256]];
         let mut entries = Entries::default();
-        names.iter().for_each(|name| entries.push(name, Kind::File));
+        for name in &names {
+            entries.push(name, Kind::File);
+        }
         entries.sort();
         assert_eq!(entries.iter().map(|(name, _)| name.len()).collect::<Vec<_>>(), [1024, 256]);
     }
