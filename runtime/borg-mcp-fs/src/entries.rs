@@ -82,18 +82,11 @@ impl Entries {
     fn sort(&mut self) {
         let mut order = std::mem::take(&mut self.order);
         let first = order.first().map_or(&[][..], |entry| self.name(entry));
-        let shared = order.iter().fold(first.len(), |shared, entry| match first.get(..shared) {
-            Some(start) if self.name(entry).starts_with(start) => shared,
-            _ => same(first, self.name(entry)),
-        });
+        let shared = order.iter().fold(first.len(), |shared, entry| same(first, self.name(entry)).min(shared));
         for entry in &mut order {
             entry.key = key(self.name(entry).get(shared..).unwrap_or_default());
         }
-        // By numbers alone first, which is quick; few names differ after that many bytes only.
-        order.sort_unstable_by_key(|entry| entry.key);
-        for alike in order.chunk_by_mut(|a, b| a.key == b.key) {
-            alike.sort_unstable_by(|a, b| self.name(a).cmp(self.name(b)));
-        }
+        order.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| self.name(a).cmp(self.name(b))));
         self.order = order;
     }
 }
