@@ -7,6 +7,7 @@ pub mod find;
 mod find_tests;
 pub mod job;
 pub mod keys;
+mod lean;
 pub mod limit;
 pub mod live_build;
 pub mod native;

@@ -1,8 +1,8 @@
 //! Kernel modules in the compression that is read fast.
 //!
 //! Debian's are compressed by xz, and depmod and initramfs-tools spend most of their time on that. libkmod tells a module's
-//! compression by its first bytes, not by its name, so that modules of the same names with zstd inside give the same
-//! indices and the same choice of files. What ends in an image are the packages' own files.
+//! compression by its first bytes, not by its name, so that modules of the same names with zstd inside, and nothing in them
+//! but what it reads, give the same indices and the same choice of files. What ends in an image are the packages' own files.
 
 #![allow(clippy::disallowed_methods, reason = "an edge: unpacks files of the store")]
 
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path};
 
+use crate::engine::lean::lean;
 use crate::error::{IoContext, Result};
 
 const LEVEL: i32 = 1;
@@ -35,7 +36,7 @@ impl<'a> Writer<'a> {
         if liblzma::read::XzDecoder::new_multi_decoder(packed.as_slice()).read_to_end(&mut plain).is_err() {
             return Ok(());
         }
-        let quick = zstd::bulk::compress(&plain, LEVEL)?;
+        let quick = zstd::bulk::compress(&lean(&plain).unwrap_or(plain), LEVEL)?;
         let mut header = tar::Header::new_gnu();
         header.set_size(quick.len() as u64);
         header.set_mode(0o644);

@@ -17,10 +17,12 @@ const TAIL: usize = 15;
 /// Bytes that a log needs to take what a failing tool says.
 const LAST_WORDS: u64 = 64 << 10;
 
-/// The whole environment of a tool. Locale and time zone are fixed because tools sort and print by them.
+/// The whole environment of a tool. Locale and time zone are fixed because tools sort and print by them: by bytes and in
+/// English, of text that is UTF-8. To name `C.UTF-8` for every category as `LC_ALL` does would be the same, but each of the
+/// thousands of small programs would open a dozen files for it.
 const ENVIRONMENT: [(&str, &str); 7] = [
     ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-    ("LC_ALL", "C.UTF-8"),
+    ("LC_CTYPE", "C.UTF-8"),
     ("TZ", "UTC"),
     ("HOME", "/root"),
     ("DEBIAN_FRONTEND", "noninteractive"),

@@ -74,7 +74,7 @@ impl Worker<'_> {
         file.write_all(&envelope).at("write", place)?;
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         // The store's name is for whoever looks at the list of processes.
-        let value = Started::new(command(OUTER).arg(path).arg(self.store.root()))?.result(self.progress)?;
+        let value = Started::new(command(OUTER).arg(path).arg(self.store.root()))?.early_result(self.progress)?;
         serde_json::from_value(value).map_err(|e| broken(&e))
     }
 }
@@ -88,13 +88,35 @@ impl Started {
         child.map(Started).map_err(|e| Error::internal("cannot start a worker").because(&e))
     }
 
+    /// The result, once the process has ended.
     fn result(mut self, progress: &Progress) -> Result<Value> {
         let _registered = crate::interrupt::Registered::new(self.0.id());
         let result = self.listen(progress);
+        self.ended(result)
+    }
+
+    /// The result, once all that worked for it have ended. The kernel goes on to free what they had mounted, which takes a
+    /// tenth of a second for a system in memory, and nobody has to wait for that.
+    fn early_result(mut self, progress: &Progress) -> Result<Value> {
+        let registered = crate::interrupt::Registered::new(self.0.id());
+        match self.listen(progress) {
+            Some(result) => {
+                std::thread::spawn(move || {
+                    let _ = self.0.wait();
+                    drop(registered);
+                });
+                result
+            }
+            None => self.ended(None),
+        }
+    }
+
+    fn ended(mut self, result: Option<Result<Value>>) -> Result<Value> {
         let status = self.0.wait().map_err(|e| Error::internal("lost the worker").because(&e))?;
         result.unwrap_or_else(|| Err(Error::internal(format!("the worker ended without a result: {status}"))))
     }
 
+    /// Until the last one that could say something has ended.
     fn listen(&mut self, progress: &Progress) -> Option<Result<Value>> {
         let stdout = self.0.stdout.take()?;
         let mut result = None;
@@ -162,7 +184,10 @@ fn send(message: &Message) {
 
 /// The first process of a worker: leaves the namespaces, starts PID 1 and waits for it.
 pub fn outer() -> u8 {
-    outer_inner().unwrap_or_else(|error| report(&error))
+    let code = outer_inner().unwrap_or_else(|error| report(&error));
+    // All others have ended, and this one's end takes as long as its mounts: the parent need not wait for it.
+    let _ = nix::unistd::close(io::stdout().as_raw_fd());
+    code
 }
 
 fn outer_inner() -> Result<u8> {

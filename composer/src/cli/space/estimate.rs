@@ -95,11 +95,10 @@ impl Facts {
         }
     }
 
-    /// Before a first build. An image has 1.6 times its packages' bytes, a package that was made ready 1.2 times and one of
-    /// kernel modules 2.3.
+    /// Before a first build. An image has 1.6 times its packages' bytes, packages that were made ready 1.2 to 1.5 times.
     fn bound(&self) -> (u64, u64) {
         let iso = (self.base + self.packages) * 2 + self.files;
-        (self.raw * 5 / 2 + self.packed_tools * TOOLS + iso, iso)
+        (self.raw * 2 + self.packed_tools * TOOLS + iso, iso)
     }
 
     fn scaled(&self, last: &Sizes) -> (u64, u64) {
@@ -119,7 +118,7 @@ impl Facts {
         let known = sum([last.base.to, last.packages.to, last.kernel, last.initrd, last.files.to]);
         let around = last.iso.saturating_sub(known);
         let ready = last.ready.rate(self.raw.saturating_sub(self.raw_kernels), 4);
-        let kernels = last.modules.rate(self.raw_kernels, 7);
+        let kernels = last.modules.rate(self.raw_kernels, 4);
         let made = sum([ready, kernels, self.packed_tools * TOOLS].into_iter().chain(layers));
         (made, sum([base, packages, last.kernel, last.initrd, files, around]))
     }
@@ -157,7 +156,7 @@ mod tests {
         files: Yield { from: 1, to: 1 },
         iso: 287,
         ready: Yield { from: 80, to: 116 },
-        modules: Yield { from: 104, to: 236 },
+        modules: Yield { from: 104, to: 131 },
         compression: Compression::Zstd,
     };
 
@@ -172,7 +171,7 @@ mod tests {
     #[test]
     fn after_a_build_the_next_is_foreseen_from_it() {
         let again = Facts { last: Some(LAST), ..FIRST };
-        let whole = Estimate { store: 238 + 352 + 216 + 204 + 4 + 73 + 1, iso: 287, bound: false };
+        let whole = Estimate { store: 238 + 247 + 216 + 204 + 4 + 73 + 1, iso: 287, bound: false };
         assert_eq!(again.estimate(), whole);
         let edit = Facts {
             download: 0,

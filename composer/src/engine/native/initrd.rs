@@ -23,7 +23,7 @@ pub fn make(target: &Target, root: &Path, quick: &Quick, store: &Store) -> Resul
         let argv = ["mkinitramfs", "-o", &image, &version].map(str::to_owned);
         target.program(&argv).env("ZSTD_NBTHREADS", THREADS).run()
     };
-    let quickly = quick.covered(target, &version, mkinitramfs)?;
+    let quickly = quick.covered(target, &version, || borg_reflink::with(mkinitramfs))?;
     if !quickly {
         mkinitramfs()?;
     }

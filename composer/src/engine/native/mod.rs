@@ -41,6 +41,9 @@ pub fn build(job: &SystemJob, store: &Store) -> Result<Built> {
     let pace = Pace::new(job.initrd.is_some());
     let context = Context { job, store, quick: &quick, pace: &pace };
     std::thread::scope(|scope| {
+        if job.initrd.is_some() {
+            scope.spawn(|| quick.prepare());
+        }
         let pack = |folder: &Path, made: Option<Unpacked>| {
             let folder = folder.to_owned();
             made.map(|made| scope.spawn(move || context.squash(&folder, made)))

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use walkdir::WalkDir;
 
@@ -43,6 +43,17 @@ impl Quick {
     pub fn new(modules: &[Digest], store: &Store) -> Self {
         let archives = modules.iter().map(|digest| store.object(digest)).collect();
         Quick { archives, folder: Path::new(workshop::WORK).join("modules"), state: Mutex::default() }
+    }
+
+    /// Unpacks the archives, for which whoever asks for the modules waits.
+    pub fn prepare(&self) {
+        drop(self.ready());
+    }
+
+    fn ready(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unpacked.get_or_insert_with(|| self.unpack().is_ok());
+        state
     }
 
     /// Makes the indices of a kernel's modules as `depmod VERSION` does; false if that has to be called.
@@ -106,8 +117,8 @@ impl Quick {
     /// True if these are the modules that the target has, and its depmod makes the same of both. Nothing that goes wrong on
     /// the way is more than a reason to do without.
     fn fits(&self, target: &Target, kernel: &str) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let unpacked = *state.unpacked.get_or_insert_with(|| self.unpack().is_ok());
+        let mut state = self.ready();
+        let unpacked = state.unpacked == Some(true);
         let same = || self.same_modules(target, kernel).ok().flatten();
         let Some(names) = unpacked.then(same).flatten() else { return false };
         if let Some(proven) = state.proven.get(kernel) {
