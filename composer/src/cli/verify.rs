@@ -208,7 +208,9 @@ impl Again {
             below: below.iter().map(|l| l.sha256).collect(),
             log: log.inside.clone(),
         };
-        let found: Result<Vec<Difference>> = bench.run(&Job::Compare(job), 10 * (before.size + after.size), Vec::new());
+        let layers = below.iter().copied().chain([before, after]);
+        let room = room(layers.map(|layer| layer.size));
+        let found: Result<Vec<Difference>> = bench.run(&Job::Compare(job), room, Vec::new());
         new.iter().try_for_each(|layer| store.discard(layer))?;
         let found = found?;
         if found.is_empty() {
@@ -216,6 +218,12 @@ impl Again {
         }
         Ok(found.iter().map(|difference| line(name, difference)).collect())
     }
+}
+
+/// Bytes that layers of these sizes may take unpacked. Of those below only what dpkg knows is unpacked, of which each small file
+/// takes a page.
+fn room(sizes: impl Iterator<Item = u64>) -> u64 {
+    10 * sizes.sum::<u64>() + (64 << 20)
 }
 
 fn line(layer: &str, difference: &Difference) -> String {
@@ -264,5 +272,16 @@ fn relay(line: &str, project: &Project) {
         ("progress", _) => project.progress.amount(text("what"), number("done"), number("total"), None),
         ("", _) => {}
         (what, _) => project.progress.say(what, text("text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_layer_on_large_ones_has_room_for_what_dpkg_knows_of_those() {
+        assert!(room([203 << 20, 18 << 20, 8192, 8192].into_iter()) > 500 << 20);
+        assert!(room([8192, 8192].into_iter()) > 10 << 20);
     }
 }
