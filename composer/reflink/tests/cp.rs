@@ -26,9 +26,12 @@ impl Place {
     }
 
     /// `cp` that does not go on by itself when there are no clones.
-    fn cp(&self) -> Output {
-        let mut cp = Command::new("cp");
-        cp.args(["--reflink=always", "from", "to"]).current_dir(self.0.path()).output().unwrap()
+    fn cp(&self, to: &str) -> Output {
+        self.run(&["cp", "--reflink=always", "from", to])
+    }
+
+    fn run(&self, argv: &[&str]) -> Output {
+        Command::new(argv[0]).args(&argv[1..]).current_dir(self.0.path()).output().unwrap()
     }
 }
 
@@ -43,21 +46,20 @@ fn is_copy(path: &Path) -> bool {
 #[test]
 fn a_clone_is_a_copy_where_there_are_no_clones() {
     let Some(place) = Place::new() else { return };
-    assert!(!place.cp().status.success());
-    let said = borg_reflink::with(|| place.cp());
+    assert!(!place.cp("to").status.success());
+    let said = borg_reflink::with(|| place.cp("to"));
     assert!(said.status.success(), "{said:?}");
     assert!(is_copy(&place.path("to")));
     // It was for those processes only.
     fs::remove_file(place.path("to")).unwrap();
-    assert!(!place.cp().status.success());
+    assert!(!place.cp("to").status.success());
 }
 
 #[test]
 fn many_at_once_are_all_answered() {
     let Some(place) = Place::new() else { return };
     let script = "for i in $(seq 40); do (cp --reflink=always from $i || echo $i) & done; wait";
-    let said =
-        borg_reflink::with(|| Command::new("sh").args(["-c", script]).current_dir(place.0.path()).output().unwrap());
+    let said = borg_reflink::with(|| place.run(&["sh", "-c", script]));
     assert_eq!((said.status.success(), String::from_utf8_lossy(&said.stdout).as_ref()), (true, ""), "{said:?}");
     assert!((1..=40).all(|i| is_copy(&place.path(&i.to_string()))));
 }
@@ -68,12 +70,12 @@ fn attributes_that_programs_treat_differently_are_left_to_the_kernel() {
     let from = place.path("from");
     for mode in [0o664, 0o646, 0o4755, 0o2755, 0o1644] {
         fs::set_permissions(&from, Permissions::from_mode(mode)).unwrap();
-        assert!(!borg_reflink::with(|| place.cp()).status.success(), "{mode:o}");
+        assert!(!borg_reflink::with(|| place.cp("to")).status.success(), "{mode:o}");
     }
     fs::set_permissions(&from, Permissions::from_mode(0o755)).unwrap();
-    assert!(borg_reflink::with(|| place.cp()).status.success());
+    assert!(borg_reflink::with(|| place.cp("to")).status.success());
     chown(&from, Some(1), None).unwrap();
-    assert!(!borg_reflink::with(|| place.cp()).status.success());
+    assert!(!borg_reflink::with(|| place.cp("to")).status.success());
 }
 
 /// Calls the kernel as Python opens files: `r+b` for writing, `rb` for reading only.
@@ -81,9 +83,7 @@ fn clone_opened(place: &Place, mode: &str) -> Output {
     let script = format!(
         "import fcntl\nfrom_, to = open('from', 'rb'), open('to', '{mode}')\nfcntl.ioctl(to, 0x40049409, from_.fileno())"
     );
-    borg_reflink::with(|| {
-        Command::new("/usr/bin/python3").args(["-c", &script]).current_dir(place.0.path()).output().unwrap()
-    })
+    borg_reflink::with(|| place.run(&["/usr/bin/python3", "-c", &script]))
 }
 
 #[test]
@@ -115,16 +115,10 @@ fn a_thread_that_its_processs_number_does_not_name_is_left_to_the_kernel() {
 #[test]
 fn a_full_disk_is_the_programs_error() {
     let Some(place) = Place::new() else { return };
-    let mount =
-        |args: &[&str]| Command::new("mount").args(args).current_dir(place.0.path()).status().unwrap().success();
     fs::create_dir(place.path("small")).unwrap();
-    assert!(mount(&["-t", "tmpfs", "-o", "size=64k", "small", "small"]));
-    let cp = || {
-        let mut cp = Command::new("cp");
-        cp.args(["--reflink=always", "from", "small/to"]).current_dir(place.0.path()).output().unwrap()
-    };
-    let said = borg_reflink::with(cp);
-    assert!(Command::new("umount").arg(place.path("small")).status().unwrap().success());
+    assert!(place.run(&["mount", "-t", "tmpfs", "-o", "size=64k", "small", "small"]).status.success());
+    let said = borg_reflink::with(|| place.cp("small/to"));
+    assert!(place.run(&["umount", "small"]).status.success());
     assert!(!said.status.success());
     assert!(String::from_utf8_lossy(&said.stderr).contains("No space left"), "{said:?}");
 }

@@ -3,7 +3,8 @@
 //! depmod and initramfs-tools read what a module says of itself and which symbols it has and needs (libkmod's `kmod_elf_…`).
 
 use object::LittleEndian;
-use object::elf::{FileHeader64, SectionHeader64};
+use object::elf::FileHeader64;
+use object::pod::bytes_of;
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 
 type Header = FileHeader64<LittleEndian>;
@@ -20,10 +21,6 @@ const READ: [&str; 8] = [
     "__kcrctab",
 ];
 
-/// Bytes of a section's place in its header, and of a file's table of sections in the file's header (elf(5)).
-const OFFSET: std::ops::Range<usize> = 24..32;
-const SIZE: std::ops::Range<usize> = 32..40;
-const TABLE: std::ops::Range<usize> = 40..48;
 /// What all that is in a module may be aligned to.
 const ALIGNMENT: usize = 8;
 
@@ -32,20 +29,21 @@ pub fn lean(module: &[u8]) -> Option<Vec<u8>> {
     let header = Header::parse(module).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, module).ok()?;
-    let mut lean = module.get(..size_of::<Header>())?.to_vec();
+    let mut lean = bytes_of(header).to_vec();
     let mut table = Vec::new();
     for section in sections.iter() {
         let name = sections.section_name(endian, section).ok()?;
         let read = std::str::from_utf8(name).is_ok_and(|name| READ.iter().any(|read| name.starts_with(read)));
         let data = if read { section.data(endian, module).ok()? } else { &[] };
-        let mut entry = object::pod::bytes_of::<SectionHeader64<LittleEndian>>(section).to_vec();
-        entry.get_mut(OFFSET)?.copy_from_slice(&place(&mut lean).to_le_bytes());
-        entry.get_mut(SIZE)?.copy_from_slice(&(data.len() as u64).to_le_bytes());
+        let mut entry = *section;
+        entry.sh_offset.set(endian, place(&mut lean));
+        entry.sh_size.set(endian, data.len() as u64);
         lean.extend_from_slice(data);
-        table.extend(entry);
+        table.extend_from_slice(bytes_of(&entry));
     }
-    let at = place(&mut lean);
-    lean.get_mut(TABLE)?.copy_from_slice(&at.to_le_bytes());
+    let mut header = *header;
+    header.e_shoff.set(endian, place(&mut lean));
+    lean.get_mut(..size_of::<Header>())?.copy_from_slice(bytes_of(&header));
     lean.extend(table);
     Some(lean)
 }
@@ -60,6 +58,7 @@ fn place(file: &mut Vec<u8>) -> u64 {
 mod tests {
     use std::collections::BTreeMap;
 
+    use object::elf::SectionHeader64;
     use proptest::prelude::*;
 
     use super::*;

@@ -36,9 +36,6 @@ const EFI_PROGRAMS: [(&str, &str); 3] = [
     ("usr/lib/shim/mmx64.efi.signed", "EFI/boot/mmx64.efi"),
 ];
 
-/// The folders of the FAT image, each after the one that it is in.
-const FOLDERS: [&str; 5] = ["EFI", "EFI/boot", "EFI/debian", "boot", "boot/grub"];
-
 /// How the loaders find the medium: by a file whose name is this image's own.
 fn early_config(id_path: &str) -> String {
     format!(
@@ -74,19 +71,13 @@ pub fn efi(folder: &Path, id_path: &str, serial: &Digest, epoch: u64, log: &Path
     files.push((config.clone(), "boot/grub/grub.cfg".into()));
     files.push((config, "EFI/debian/grub.cfg".into()));
     format(&image, &files, serial, epoch, log)?;
-    mtools("mmd", &image, epoch, log).args(FOLDERS.map(|folder| format!("::{folder}"))).run()?;
-    let folder = |to: &str| Path::new(to).parent().map(Path::to_owned).unwrap_or_default();
-    for files in files.chunk_by(|(_, a), (_, b)| folder(a) == folder(b)) {
-        let mut staged = Vec::new();
-        for (from, to) in files {
-            let here = stage.join(to);
-            fs::create_dir_all(stage.join(folder(to))).at("create", &stage)?;
-            fs::copy(from, &here).at("copy", from)?;
-            clamp(&here, epoch)?;
-            staged.push(here);
-        }
-        let into = files.first().map(|(_, to)| folder(to)).unwrap_or_default();
-        mtools("mcopy", &image, epoch, log).arg("-m").args(staged).arg(format!("::{}", into.display())).run()?;
+    let folders = ["::EFI", "::EFI/boot", "::EFI/debian", "::boot", "::boot/grub"];
+    mtools("mmd", &image, epoch, log).args(folders).run()?;
+    for (from, to) in &files {
+        let staged = stage.join(to.replace('/', "_"));
+        fs::copy(from, &staged).at("copy", from)?;
+        clamp(&staged, epoch)?;
+        mtools("mcopy", &image, epoch, log).args(["-m"]).arg(&staged).arg(format!("::{to}")).run()?;
     }
     Ok(image)
 }
